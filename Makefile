@@ -1,0 +1,54 @@
+# Everything a person does with this project, a word each. `make` alone prints this list.
+
+PYTHON ?= python3
+SCALE ?= quick
+VENV := .venv
+BIN := $(VENV)/bin
+REPRO := $(BIN)/repro
+PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev reproduce-all figures status test lint bench clean
+
+help:  ## print this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## make .venv and install the project and what it needs, all pinned
+
+install-dev: $(VENV)/.installed-dev  ## the same, with what tests, lint and types need
+
+reproduce-all: install  ## run every experiment that is not done yet, then draw all figures and tables (SCALE=quick)
+	$(REPRO) run experiment=all scale=$(SCALE)
+	$(REPRO) figures experiment=all scale=$(SCALE)
+
+figures: install  ## draw all figures and tables from the stored results (SCALE=quick)
+	$(REPRO) figures experiment=all scale=$(SCALE)
+
+status: install  ## say what is done, missing, failed and diverged (SCALE=quick)
+	$(REPRO) status scale=$(SCALE)
+
+test: install-dev  ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(TESTS)
+
+lint: install-dev  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install-dev  ## measure the training engine against a plain loop, as ratios
+	$(BIN)/python scripts/benchmark.py
+
+clean:  ## remove the environment and caches; results stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e ".[test,dev]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,85 @@
+"""The values that pass between plan, launcher, worker and experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class SeedPair(NamedTuple):
+    """The two seeds of a row: which data set, and which initialisation, order and noise."""
+
+    data_seed: int
+    model_seed: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One frozen science config and every seed pair that an experiment asks of it."""
+
+    experiment: str
+    scale: str
+    id: str
+    task: str
+    config: dict[str, Any]
+    seeds: tuple[SeedPair, ...]
+    seconds_per_seed: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A frozen config and a pack of seeds: what one worker trains in one go.
+
+    `options` holds what may change how a job runs but never what it finds: device, threads,
+    checkpoint interval, whether arrays are kept.
+    """
+
+    id: str
+    task: str
+    scale: str
+    config: dict[str, Any]
+    seeds: tuple[SeedPair, ...]
+    expected_seconds: float
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed of a job found: its status, metrics and the arrays that figures need."""
+
+    seeds: SeedPair
+    status: str  # done | diverged
+    metrics: dict[str, Any]
+    arrays: dict[str, Any] | None = None  # name -> numpy array
+
+
+class Interrupted(Exception):
+    """Raised inside a job that was asked to stop, after its checkpoint is on disk."""
+
+
+@dataclass
+class Context:
+    """What a running job may ask of its worker."""
+
+    device: str = "cpu"
+    checkpoint: Path | None = None  # where this job's checkpoint belongs; None: keep none
+    resume_from: Path | None = (
+        None  # a checkpoint of the same config whose seeds include the job's
+    )
+    checkpoint_minutes: float = 5.0
+    keep_arrays: bool = True
+    progress: Callable[[int, int], None] = lambda step, steps: None
+    stop_requested: Callable[[], bool] = lambda: False
+    resumed_at: int | None = None  # set by the task when it goes on from a checkpoint
+
+
+class Task(Protocol):
+    """A kind of job: frozen config and seeds in, one outcome a seed out."""
+
+    def __call__(
+        self, config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context
+    ) -> list[Outcome]:
+        """Run the job and return one outcome a seed, in the order of `seeds`."""
+        ...
