@@ -1,0 +1,1 @@
+"""Data sets: synthetic sources with known truth, and public files held to their checksums."""

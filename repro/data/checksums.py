@@ -1,0 +1,59 @@
+"""Checksums of files, taken over the decompressed bytes where mirrors compress differently."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from repro.errors import DataError
+
+Algorithm = Literal["sha256", "md5"]
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a file must hash to: algorithm, hex digest, and whether the file is gunzipped first."""
+
+    algorithm: Algorithm
+    digest: str
+    decompress: bool
+
+    def problem(self, path: Path) -> str | None:
+        """Says why the file at `path` is not the one meant, or None if it is."""
+        try:
+            found = self._digest(path)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            return f"not a whole gzip file ({error})"
+        if found != self.digest:
+            return f"{self.algorithm} {found[:12]}… is not the {self.digest[:12]}… expected"
+        return None
+
+    def _digest(self, path: Path) -> str:
+        with gzip.open(path) if self.decompress else path.open("rb") as file:
+            return hashlib.file_digest(file, self._new).hexdigest()
+
+    def _new(self) -> hashlib._Hash:
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+    def __str__(self) -> str:
+        """The checksum as a reader would look it up."""
+        bytes_meant = "decompressed " if self.decompress else ""
+        return f"{self.algorithm} of the {bytes_meant}bytes: {self.digest}"
+
+
+def read_checksum(entry: Mapping[str, object], decompress: bool) -> Checksum:
+    """The checksum that a registry entry names, sha256 before md5.
+
+    Raises:
+        DataError: if the entry has neither.
+    """
+    if "sha256" in entry:
+        return Checksum("sha256", str(entry["sha256"]).lower(), decompress)
+    if "md5" in entry:
+        return Checksum("md5", str(entry["md5"]).lower(), decompress)
+    raise DataError(f"the data set entry {entry} has no checksum; add its sha256")

@@ -1,0 +1,189 @@
+"""The public data sets: what files they are, whether they are whole, and where to get them."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+from repro.data.atomic import replacing
+from repro.data.checksums import Checksum, read_checksum
+from repro.data.idx import read_idx
+from repro.data.mirrors import Progress, download, quiet
+from repro.errors import DataError
+
+__all__ = [
+    "Archive",
+    "DataFile",
+    "Dataset",
+    "FileState",
+    "check",
+    "fetch",
+    "load_registry",
+    "read_idx",
+]
+
+State = Literal["present", "missing", "damaged"]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set: its path below the data root, checksum, and mirrors of its own."""
+
+    path: str
+    checksum: Checksum
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A tar file that holds a data set's files under their own paths: mirrors and checksum."""
+
+    urls: tuple[str, ...]
+    checksum: Checksum
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A public data set: description, licence, files, and the archive they come in, if any."""
+
+    name: str
+    description: str
+    licence: str
+    files: tuple[DataFile, ...]
+    archive: Archive | None
+
+
+class FileState(NamedTuple):
+    """A file of a data set below a data root: present, missing or damaged."""
+
+    path: Path
+    state: State
+
+
+def load_registry(path: Path) -> dict[str, Dataset]:
+    """The data sets by name, as the YAML file at `path` lists them.
+
+    Raises:
+        DataError: if the file is missing or an entry is incomplete or points out of the root.
+    """
+    from omegaconf import OmegaConf
+
+    try:
+        listed = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except Exception as error:  # the YAML reader's errors share no other base
+        raise DataError(f"cannot read the data set list {path}: {error}; restore it") from error
+    if not isinstance(listed, dict):
+        raise DataError(f"{path} lists no data sets; restore it")
+    return {str(name): _read_dataset(str(name), entry) for name, entry in listed.items()}
+
+
+def check(dataset: Dataset, root: Path) -> list[FileState]:
+    """The state of each file of `dataset` below `root`, in the order of the registry."""
+    return [FileState(Path(root) / file.path, _state(file, Path(root))) for file in dataset.files]
+
+
+def fetch(dataset: Dataset, root: Path, progress: Progress = quiet) -> list[Path]:
+    """Downloads what is missing or damaged below `root`, and returns the paths it wrote.
+
+    Args:
+        dataset: which data set.
+        root: the data root; made if absent.
+        progress: called with a file's name, its bytes so far and its bytes in all (0: unknown).
+
+    Raises:
+        DataError: if no mirror gives a good copy; it names each mirror and where to put the file.
+    """
+    root = Path(root)
+    wanted = [file for file in dataset.files if _state(file, root) != "present"]
+    _make_folders(wanted, root)
+    if wanted and dataset.archive:
+        _fetch_archive(dataset.archive, wanted, root, progress)
+    elif wanted:
+        for file in wanted:
+            download(file.urls, root / file.path, file.checksum, _by_hand([file], root), progress)
+    return [root / file.path for file in wanted]
+
+
+def _state(file: DataFile, root: Path) -> State:
+    path = root / file.path
+    if not path.is_file():
+        return "missing"
+    return "damaged" if file.checksum.problem(path) else "present"
+
+
+def _make_folders(files: Sequence[DataFile], root: Path) -> None:
+    try:
+        for file in files:
+            (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make {root} ({error.strerror}); set paths.data") from error
+    if files and not os.access(root, os.W_OK):
+        raise DataError(f"no leave to write in {root}; set paths.data to a folder of yours")
+
+
+def _fetch_archive(
+    archive: Archive, wanted: Sequence[DataFile], root: Path, progress: Progress
+) -> None:
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
+        name = PurePosixPath(archive.urls[0]).name
+        packed = Path(folder) / name
+        download(archive.urls, packed, archive.checksum, _by_hand(wanted, root), progress)
+        with tarfile.open(packed) as tar:
+            for file in wanted:
+                _unpack(tar, file, root)
+
+
+def _unpack(tar: tarfile.TarFile, file: DataFile, root: Path) -> None:
+    content = tar.extractfile(file.path) if file.path in tar.getnames() else None
+    if content is None:
+        raise DataError(f"the archive has no file {file.path}; {_by_hand([file], root)}")
+    with content, replacing(root / file.path) as partial:
+        partial.write_bytes(content.read())
+        problem = file.checksum.problem(partial)
+        if problem:
+            raise DataError(
+                f"{file.path} of the archive is damaged ({problem}); {_by_hand([file], root)}"
+            )
+
+
+def _by_hand(files: Sequence[DataFile], root: Path) -> str:
+    places = "".join(f"\n  {root / file.path} ({file.checksum})" for file in files)
+    return f"Check the network and try again, or place by hand:{places}"
+
+
+def _read_dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
+    try:
+        archive = _read_archive(entry["archive"]) if "archive" in entry else None
+        return Dataset(
+            name=name,
+            description=str(entry["description"]),
+            licence=str(entry["licence"]),
+            files=tuple(_read_file(file, archive is None) for file in entry["files"]),
+            archive=archive,
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"the data set {name!r} lacks {error} in its entry; add it") from error
+
+
+def _read_archive(entry: Mapping[str, Any]) -> Archive:
+    return Archive(_read_urls(entry), read_checksum(entry, decompress=False))
+
+
+def _read_file(entry: Mapping[str, Any], needs_urls: bool) -> DataFile:
+    path = PurePosixPath(str(entry["path"]))
+    if path.is_absolute() or ".." in path.parts:
+        raise DataError(f"the data file {path} is not below the data root; use a relative path")
+    checksum = read_checksum(entry, decompress=path.suffix == ".gz")
+    return DataFile(str(path), checksum, _read_urls(entry) if needs_urls else ())
+
+
+def _read_urls(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    urls = tuple(str(url) for url in entry["urls"])
+    if not urls:
+        raise DataError(f"the entry {entry} has no mirror; add one under urls")
+    return urls
