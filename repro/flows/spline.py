@@ -1,0 +1,107 @@
+"""Monotone rational-quadratic splines with identity tails."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MINIMUM_BIN = 1e-3  # share of the box that every bin keeps, in width and in height
+MINIMUM_SLOPE = 1e-3
+
+
+def parameters_per_feature(bins: int) -> int:
+    """Number of raw values that one scalar spline takes: widths, heights and inner slopes."""
+    return 3 * bins - 1
+
+
+def rational_quadratic(
+    x: Tensor, raw: Tensor, bound: float, *, inverse: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Apply a rational-quadratic spline on [-bound, bound], the identity outside, elementwise.
+
+    x is (...), raw (..., 3K - 1) holds K widths, K heights and K - 1 inner slopes before their
+    softmax and softplus; the slope at both ends is 1. Returns the image and log|slope| (...) in
+    nats (of the inverse map when `inverse`).
+
+    Source: Durkan et al. 2019, Neural Spline Flows (arXiv 1906.04032), equations 4-8;
+    minimal bin and slope of 1e-3 as in the released bayesiains/nsf transforms/splines.
+    """
+    inside = (x >= -bound) & (x <= bound)
+    clamped = x.clamp(-bound, bound)  # before the spline: no NaN gradient leaks through `where`
+    left, size, bottom, height, slope_0, slope_1 = _select_bin(clamped, raw, bound, inverse)
+    if inverse:
+        image, log_slope = _invert_bin(clamped, left, size, bottom, height, slope_0, slope_1)
+    else:
+        image, log_slope = _map_bin(clamped, left, size, bottom, height, slope_0, slope_1)
+    return torch.where(inside, image, x), torch.where(inside, log_slope, torch.zeros_like(x))
+
+
+def _knots(raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Left edges and sizes (..., 2, K) of the bins from raw widths and heights (..., 2, K)."""
+    bins = raw.shape[-1]
+    shares = MINIMUM_BIN + (1 - MINIMUM_BIN * bins) * F.softmax(raw, dim=-1)
+    inner = 2 * bound * shares.cumsum(dim=-1)[..., :-1] - bound
+    edges = F.pad(F.pad(inner, (1, 0), value=-bound), (0, 1), value=bound)
+    return edges[..., :-1], edges[..., 1:] - edges[..., :-1]
+
+
+def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> tuple[Tensor, ...]:
+    """Left edge, width, bottom, height and both slopes (...) of the bin that holds x."""
+    bins = (raw.shape[-1] + 1) // 3
+    edges, sizes = _knots(raw[..., : 2 * bins].unflatten(-1, (2, bins)), bound)
+    slopes = F.pad(MINIMUM_SLOPE + F.softplus(raw[..., 2 * bins :]), (1, 1), value=1.0)
+    searched = edges[..., 1 if inverse else 0, 1:]
+    index = (x.unsqueeze(-1) >= searched).sum(dim=-1)
+    slope_pair = torch.stack((slopes[..., :-1], slopes[..., 1:]), dim=-2)
+    table = torch.cat((edges, sizes, slope_pair), dim=-2)  # (..., 6, K)
+    picked = table.gather(-1, index[..., None, None].expand(*table.shape[:-1], 1)).squeeze(-1)
+    left, bottom, size, height, slope_0, slope_1 = picked.unbind(dim=-1)
+    return left, size, bottom, height, slope_0, slope_1
+
+
+def _map_bin(
+    x: Tensor,
+    left: Tensor,
+    size: Tensor,
+    bottom: Tensor,
+    height: Tensor,
+    slope_0: Tensor,
+    slope_1: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Image and log-slope of x within its bin (NSF equations 4 and 5)."""
+    secant = height / size
+    t = (x - left) / size
+    mixed = t * (1 - t)
+    denominator = secant + (slope_0 + slope_1 - 2 * secant) * mixed
+    image = bottom + height * (secant * t * t + slope_0 * mixed) / denominator
+    return image, _log_slope(t, secant, slope_0, slope_1, denominator)
+
+
+def _invert_bin(
+    y: Tensor,
+    left: Tensor,
+    size: Tensor,
+    bottom: Tensor,
+    height: Tensor,
+    slope_0: Tensor,
+    slope_1: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Pre-image of y within its bin and the log-slope of the inverse (NSF equations 6 to 8)."""
+    secant = height / size
+    rise = y - bottom
+    bend = slope_0 + slope_1 - 2 * secant
+    a = height * (secant - slope_0) + rise * bend
+    b = height * slope_0 - rise * bend
+    c = -secant * rise
+    root = torch.sqrt((b * b - 4 * a * c).clamp_min(0))  # float32 can dip just below zero
+    t = 2 * c / (-b - root)
+    denominator = secant + bend * t * (1 - t)
+    return left + t * size, -_log_slope(t, secant, slope_0, slope_1, denominator)
+
+
+def _log_slope(
+    t: Tensor, secant: Tensor, slope_0: Tensor, slope_1: Tensor, denominator: Tensor
+) -> Tensor:
+    numerator = slope_1 * t * t + 2 * secant * t * (1 - t) + slope_0 * (1 - t) * (1 - t)
+    return 2 * torch.log(secant) + torch.log(numerator) - 2 * torch.log(denominator)

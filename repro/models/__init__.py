@@ -1,0 +1,1 @@
+"""Models of the papers, as plain modules for one seed."""

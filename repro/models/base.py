@@ -1,0 +1,40 @@
+"""What a latent-variable model with an auxiliary variable offers to training and evaluation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class IdentifiableModel(nn.Module):
+    """A model of x (B, D) given the segment u (B,), an index, with latents z (B, D).
+
+    Every random number is an input, drawn by `draw_noise` from the stream `noise_stream`.
+    """
+
+    noise_stream: str
+
+    def draw_noise(self, batch: int, source: torch.Generator) -> Tensor | None:
+        """Random input of one training iteration on `batch` rows, or None if it needs none."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, segment: Tensor, noise: Tensor | None) -> Tensor:
+        """Training loss: a scalar, the mean over the batch, in nats."""
+        raise NotImplementedError
+
+    def latents(self, x: Tensor, segment: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior sample and posterior mean of z, each (B, D); noise (B, D) standard normal."""
+        raise NotImplementedError
+
+    def log_likelihood(self, x: Tensor, segment: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-likelihood and its one-sample bound (ELBO), each (B,) in nats, fully normalised.
+
+        noise (I, B, D) are standard normals for I importance samples. An exact model returns its
+        log-likelihood twice.
+        """
+        raise NotImplementedError
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trainable values, entries hidden by masks included (as the papers count)."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
