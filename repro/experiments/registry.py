@@ -1,0 +1,53 @@
+"""The names of the tasks, and the import of the one that is asked for.
+
+More tasks come from the environment: REPRO_TASKS="name=module:function,..." adds them in every
+process that inherits it, workers included.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from typing import cast
+
+from repro.errors import ConfigError
+from repro.jobs import Task
+
+TASKS: dict[str, str] = {"identifiability": "repro.experiments.identifiability:run"}
+
+
+def _added() -> dict[str, str]:
+    entries = filter(None, (part.strip() for part in os.environ.get("REPRO_TASKS", "").split(",")))
+    added: dict[str, str] = {}
+    for entry in entries:
+        name, equals, target = entry.partition("=")
+        if not equals or ":" not in target:
+            raise ConfigError(
+                f"REPRO_TASKS has the entry {entry!r}. Write it as name=module:function."
+            )
+        added[name.strip()] = target.strip()
+    return added
+
+
+def known() -> dict[str, str]:
+    """Returns every task's name and where it is, those of REPRO_TASKS included.
+
+    Raises:
+        ConfigError: REPRO_TASKS is not of the form name=module:function,...
+    """
+    return {**TASKS, **_added()}
+
+
+def resolve(name: str) -> Task:
+    """Imports a task.
+
+    Raises:
+        ConfigError: No task has this name; the message gives the nearest that exists.
+    """
+    tasks = known()
+    if name not in tasks:
+        near = difflib.get_close_matches(name, tasks, n=1, cutoff=0.0)
+        raise ConfigError(f"No task is called {name!r}. Did you mean {near[0]!r}?")
+    module, _, function = tasks[name].partition(":")
+    return cast(Task, getattr(importlib.import_module(module), function))

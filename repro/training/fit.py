@@ -1,0 +1,160 @@
+"""The training loop: stacked seeds in, trained seeds out, interruptible at any iteration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from repro.training.batches import Batches
+from repro.training.checkpoint import read_checkpoint, write_checkpoint
+from repro.training.noise import NoiseSource
+from repro.training.optimisers import StackedAdam
+from repro.training.schedules import Schedule
+from repro.training.seed_stack import SeedStack
+
+
+class StopTraining(Exception):
+    """Raised by `fit` after its checkpoint is on disk, when it was asked to stop."""
+
+
+@dataclass
+class FitHooks:
+    """What the caller of `fit` wants to hear and to have kept.
+
+    `after` is called with (zero-based iteration) for each iteration in `watch`, once its update
+    is made: the moment at which the released code saves the checkpoint of that name.
+    """
+
+    watch: Sequence[int] = ()
+    after: Callable[[int], None] = lambda iteration: None
+    extra_state: Callable[[], dict[str, Any]] = dict
+    progress: Callable[[int, int], None] = lambda step, steps: None
+    stop_requested: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 300.0
+
+
+class Fit:
+    """The state of one pack's training: everything that a checkpoint keeps.
+
+    Every tensor that belongs to seeds has them in its first dimension, so that a checkpoint of a
+    larger pack can be cut down to some of its seeds. `window_mean` (S,) is the mean training loss
+    in nats of the last closed window of iterations (the released code's logged loss) and
+    `diverged_at` (S,) the zero-based iteration of a seed's first loss that is not finite, or -1.
+    """
+
+    def __init__(
+        self,
+        stack: SeedStack,
+        batches: Batches,
+        noise: NoiseSource,
+        schedule: Schedule,
+        updates: int,
+        window: int = 25,
+    ) -> None:
+        self.stack, self.batches, self.noise, self.schedule = stack, batches, noise, schedule
+        self.updates, self.window = updates, window
+        self.adam = StackedAdam(stack.parameters)
+        self.iteration = 0  # updates made so far
+        self.window_sum = torch.zeros(stack.size, dtype=torch.float64)
+        self.window_count = 0
+        self.window_mean = torch.full((stack.size,), torch.nan, dtype=torch.float64)
+        self.diverged_at = torch.full((stack.size,), -1)
+
+    def run(self, hooks: FitHooks) -> None:
+        """Train to the last update, or until asked to stop.
+
+        Raises:
+            StopTraining: when asked to stop; the checkpoint, if there is to be one, is written.
+        """
+        saved = time.monotonic()
+        while self.iteration < self.updates and bool((self.diverged_at < 0).any()):
+            if hooks.stop_requested():
+                self._save(hooks)
+                raise StopTraining
+            if time.monotonic() - saved > hooks.checkpoint_seconds:
+                self._save(hooks)
+                saved = time.monotonic()
+            done = self.iteration
+            self._iterate()
+            if done in hooks.watch:
+                hooks.after(done)
+            hooks.progress(self.iteration, self.updates)
+
+    def _iterate(self) -> None:
+        x, segment = self.batches.next()
+        noise, noise_dim = self.noise.next(x.shape[1])
+        losses = self.stack.call("forward", x, segment, noise, in_dims=(0, 0, noise_dim))
+        gradients = torch.autograd.grad(losses.sum(), list(self.stack.parameters.values()))
+        losses = losses.detach().cpu().double()
+        fresh = (self.diverged_at < 0) & ~losses.isfinite()
+        self.diverged_at[fresh] = self.iteration
+        active = (self.diverged_at < 0).tolist()
+        self.adam.step(gradients, self.schedule.rates.tolist(), active)
+        self._log(losses)
+        self.schedule.after_iteration(self.iteration)
+        self.iteration += 1
+
+    def _log(self, losses: Tensor) -> None:
+        """Close a window at iterations 0, window, 2 window, ...; step the schedule on its mean."""
+        self.window_sum += losses
+        self.window_count += 1
+        if self.iteration % self.window == 0:
+            self.window_mean = self.window_sum / self.window_count
+            self.schedule.after_window(self.window_mean)
+            self.window_sum, self.window_count = torch.zeros_like(self.window_sum), 0
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: tensors (S, ...) under `seeds`, the rest beside them."""
+        seeds = {
+            **_prefixed("parameters", self.stack.state()),
+            **_prefixed("adam", self.adam.state()),
+            **_prefixed("schedule", self.schedule.state()),
+            "window_sum": self.window_sum,
+            "window_mean": self.window_mean,
+            "diverged_at": self.diverged_at,
+        }
+        return {
+            "seeds": seeds,
+            "iteration": self.iteration,
+            "window_count": self.window_count,
+            "batches": self.batches.state(),
+            "noise": self.noise.state(),
+        }
+
+    def load(self, state: Mapping[str, Any], rows: Sequence[int]) -> None:
+        """Go on from `state`, of which `rows` are this pack's seeds, in order."""
+        chosen = torch.as_tensor(list(rows))
+        seeds = {name: value[chosen] for name, value in state["seeds"].items()}
+        self.stack.load(_unprefixed("parameters", seeds))
+        self.adam.load(_unprefixed("adam", seeds))
+        self.schedule.load(_unprefixed("schedule", seeds))
+        self.window_sum, self.window_mean = seeds["window_sum"], seeds["window_mean"]
+        self.diverged_at = seeds["diverged_at"]
+        self.iteration, self.window_count = state["iteration"], state["window_count"]
+        self.batches.load(state["batches"])
+        self.noise.load(state["noise"])
+
+    def _save(self, hooks: FitHooks) -> None:
+        if hooks.checkpoint is not None:
+            write_checkpoint(hooks.checkpoint, {"fit": self.state(), **hooks.extra_state()})
+
+
+def load_fit(path: Path) -> dict[str, Any]:
+    """The checkpoint at `path`: `fit` for `Fit.load`, beside what the caller added."""
+    return read_checkpoint(path)
+
+
+def _prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": value for name, value in state.items()}
+
+
+def _unprefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}/"
+    return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}

@@ -1,0 +1,77 @@
+"""Adam for stacked seeds, each with its own learning rate and its own right to stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+
+class StackedAdam:
+    """Adam over parameters (S, ...) that gives every seed exactly what `torch.optim.Adam` would.
+
+    torch.optim takes one learning rate for a tensor, so each seed's rows are handed to torch's
+    own fused kernel as that seed's parameters. A seed that is not active is left untouched.
+
+    Source: Kingma & Ba 2015, algorithm 1, as in torch.optim.Adam(fused=True).
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        self.betas, self.eps = betas, eps
+        values = [value.detach() for value in parameters.values()]
+        self._size = values[0].shape[0]
+        self._first = [torch.zeros_like(value) for value in values]
+        self._second = [torch.zeros_like(value) for value in values]
+        self._steps = torch.zeros(self._size, len(values), device=values[0].device)
+        self._names = list(parameters)
+        groups = (values, self._first, self._second)
+        self._rows = [[[t[s] for t in group] for group in groups] for s in range(self._size)]
+        self._step_rows = [list(self._steps[s].unbind()) for s in range(self._size)]
+
+    def step(
+        self, gradients: Sequence[Tensor], rates: Sequence[float], active: Sequence[bool]
+    ) -> None:
+        """Update in place by gradients (S, ...) in the parameters' order; rates, activity (S,)."""
+        # The fused kernel walks memory: a transposed gradient would update the wrong entries.
+        by_seed = zip(*(gradient.contiguous().unbind() for gradient in gradients), strict=True)
+        beta1, beta2 = self.betas
+        with torch.no_grad():
+            for seed, rows in enumerate(by_seed):
+                if not active[seed]:
+                    continue
+                values, first, second = self._rows[seed]
+                adam(
+                    values,
+                    list(rows),
+                    first,
+                    second,
+                    [],
+                    self._step_rows[seed],
+                    fused=True,
+                    amsgrad=False,
+                    beta1=beta1,
+                    beta2=beta2,
+                    lr=rates[seed],
+                    weight_decay=0.0,
+                    eps=self.eps,
+                    maximize=False,
+                )
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments (S, ...) and step counts (S, P), for a checkpoint."""
+        state = {"steps": self._steps}
+        for name, first, second in zip(self._names, self._first, self._second, strict=True):
+            state[f"first.{name}"], state[f"second.{name}"] = first, second
+        return state
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take the moments and step counts of `state`, in place."""
+        for name, value in self.state().items():
+            value.copy_(state[name])

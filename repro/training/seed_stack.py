@@ -1,0 +1,88 @@
+"""Stacks the same model for many seeds, so that one program trains them all."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+
+class SeedStack:
+    """S models of one architecture with their parameters stacked along a first dimension.
+
+    `parameters` maps names to leaf tensors (S, ...). Buffers that are equal in all models are
+    kept once, the others are stacked. S = 1 takes the same path.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], device: str = "cpu") -> None:
+        self.size = len(models)
+        self.base = copy.deepcopy(models[0]).to("meta")
+        self.parameters = {
+            name: torch.stack(values).to(device).requires_grad_()
+            for name, values in _by_name(m.named_parameters() for m in models).items()
+        }
+        self.buffers: dict[str, Tensor] = {}
+        self._buffer_dims: dict[str, int | None] = {}
+        for name, values in _by_name(m.named_buffers() for m in models).items():
+            shared = all(torch.equal(values[0], value) for value in values[1:])
+            self.buffers[name] = (values[0] if shared else torch.stack(values)).to(device)
+            self._buffer_dims[name] = None if shared else 0
+
+    def call(self, method: str, *inputs: Any, in_dims: Sequence[int | None]) -> Any:  # noqa: ANN401
+        """Call a method of every model; `in_dims` is 0 for inputs that differ by seed, else None.
+
+        Results carry the seeds in their first dimension: a loss comes back as (S,).
+        """
+        bound = _Method(self.base, method)
+
+        def one(parameters: dict, buffers: dict, *arguments: Any) -> Any:  # noqa: ANN401
+            state = {f"model.{k}": v for k, v in (parameters | buffers).items()}
+            return functional_call(bound, state, arguments)
+
+        dims = (0, self._buffer_dims, *in_dims)
+        return vmap(one, in_dims=dims)(self.parameters, self.buffers, *inputs)
+
+    def member(self, index: int) -> nn.Module:
+        """A plain model with the parameters and buffers of one seed, detached from the stack."""
+        model = copy.deepcopy(self.base).to_empty(device="cpu")
+        state = {name: value[index] for name, value in self.parameters.items()}
+        for name, value in self.buffers.items():
+            state[name] = value if self._buffer_dims[name] is None else value[index]
+        with torch.no_grad():
+            for name, target in [*model.named_parameters(), *model.named_buffers()]:
+                target.copy_(state[name])
+        return model
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters (S, ...) by name, detached; buffers follow from the seeds."""
+        return {name: value.detach() for name, value in self.parameters.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take parameters (S, ...) by name from `state`, in place."""
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(state[name])
+
+
+class _Method(nn.Module):
+    """A method of a model behind `forward`, where `functional_call` finds it."""
+
+    def __init__(self, model: nn.Module, method: str) -> None:
+        super().__init__()
+        self.model = model
+        self.method = method
+
+    def forward(self, *arguments: Any) -> Any:  # noqa: ANN401
+        return getattr(self.model, self.method)(*arguments)
+
+
+def _by_name(named: Any) -> dict[str, list[Tensor]]:  # noqa: ANN401
+    gathered: dict[str, list[Tensor]] = {}
+    for pairs in named:
+        for name, value in pairs:
+            gathered.setdefault(name, []).append(value.detach())
+    return gathered
