@@ -1,0 +1,1 @@
+"""Turns frozen configs into jobs, hands them to workers and keeps what they found."""

@@ -1,0 +1,219 @@
+"""Runs one job in this process: claims its seeds, calls the task and stores what it finds.
+
+Every launcher ends here. A seed is claimed before it is looked up, and its claim ends after its
+row is on disk, so no two processes run it and none runs it twice.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from repro.errors import JobFailed
+from repro.experiments.registry import resolve
+from repro.jobs import Context, Interrupted, Job, Outcome, SeedPair
+from repro.runner import checkpoints, protocol, provenance
+from repro.runner.locking import claim, holder
+from repro.runner.rows import SCHEMA, STATUSES, Row
+from repro.runner.store import Store
+
+Emit = Callable[[protocol.Event], None]
+_QUIET = 0.5  # seconds between two progress events
+
+
+def run_job(job: Job, store: Store, emit: Emit, stop_requested: Callable[[], bool]) -> None:
+    """Runs what is missing of a job and tells `emit` what became of each seed.
+
+    A failing task is recorded in the store, never raised.
+
+    Raises:
+        StoreError: The store itself cannot be used.
+    """
+    with ExitStack() as claims:
+        seeds = _claim_missing(job, store, emit, claims)
+        if seeds and stop_requested():
+            found = checkpoints.find_checkpoint(store.paths, job.id, seeds)
+            emit(_event(protocol.STOPPED, seeds, checkpoint=found is not None))
+        elif seeds:
+            _Attempt(job, seeds, store, emit, stop_requested).run()
+
+
+def _event(kind: str, seeds: tuple[SeedPair, ...], **more: object) -> protocol.Event:
+    return {"event": kind, "seeds": [list(pair) for pair in seeds], **more}
+
+
+def _claim_missing(job: Job, store: Store, emit: Emit, claims: ExitStack) -> tuple[SeedPair, ...]:
+    """Returns the job's seeds that have no row and that nobody else is at work on, claimed."""
+    mine: dict[SeedPair, Any] = {}
+    for pair in job.seeds:
+        path = store.paths.claim(job.id, pair)
+        taken = claim(path)
+        if taken is None:
+            who = holder(path)
+            emit(_event(protocol.HELD, (pair,), holder=str(who) if who else "another process"))
+        else:
+            mine[pair] = claims.enter_context(taken)
+    done = store.done(job.task, job.id)
+    had = tuple(pair for pair in mine if pair in done)
+    for pair in had:
+        mine.pop(pair).release()
+    if had:
+        emit(_event(protocol.HAD, had))
+    return tuple(mine)
+
+
+def _throttled(emit: Emit) -> Callable[[int, int], None]:
+    """Returns a progress call that speaks at the first step, the last, and twice a second."""
+    spoke = -_QUIET
+
+    def progress(step: int, steps: int) -> None:
+        nonlocal spoke
+        now = time.monotonic()
+        if now - spoke >= _QUIET or step >= steps:
+            spoke = now
+            emit({"event": protocol.PROGRESS, "step": int(step), "steps": int(steps)})
+
+    return progress
+
+
+def device_of(job: Job) -> str:
+    """Returns the job's device; `auto` is the GPU that the launcher made visible, or the CPU."""
+    wanted = str(job.options.get("device") or "auto")
+    if wanted != "auto":
+        return wanted
+    if not os.environ.get("CUDA_VISIBLE_DEVICES", "").strip():
+        return "cpu"
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is None or torch.cuda.is_available() else "cpu"
+
+
+def tidy(job: Job, store: Store) -> None:
+    """Deletes the checkpoints and the failure file of a config that its rows have settled."""
+    checkpoints.drop_finished(store.paths, job.id, store.done(job.task, job.id))
+    store.clear_failure(job.id)
+
+
+@dataclass
+class _Attempt:
+    """One call of a task for seeds that this process has claimed."""
+
+    job: Job
+    seeds: tuple[SeedPair, ...]
+    store: Store
+    emit: Emit
+    stop_requested: Callable[[], bool]
+
+    def run(self) -> None:
+        """Runs the task; its rows are stored, or its failure is, or its checkpoint is kept."""
+        started, clock = provenance.now(), time.monotonic()
+        context = self._context()
+        resumed = context.resume_from is not None
+        self.emit(_event(protocol.STARTED, self.seeds, resumed=resumed))
+        try:
+            outcomes = self._call(context)
+            seconds = time.monotonic() - clock
+            origin = self._provenance(context, started, seconds)
+            self._keep(outcomes, origin, seconds)
+        except Interrupted:
+            self._stopped(context)
+        except (Exception, SystemExit) as error:
+            self._failed(error, context)
+        finally:
+            if context.checkpoint is not None:
+                checkpoints.withdraw(context.checkpoint)
+
+    def _context(self) -> Context:
+        options, paths = self.job.options, self.store.paths
+        minutes = options.get("checkpoint_minutes", 5.0)
+        keep = minutes is not None
+        found = checkpoints.find_checkpoint(paths, self.job.id, self.seeds)
+        return Context(
+            checkpoint=checkpoints.announce(paths, self.job.id, self.seeds) if keep else None,
+            resume_from=found,
+            checkpoint_minutes=float(minutes) if keep else float("inf"),
+            keep_arrays=bool(options.get("keep_arrays", True)),
+            progress=_throttled(self.emit),
+            stop_requested=self.stop_requested,
+        )
+
+    def _call(self, context: Context) -> list[Outcome]:
+        task = resolve(self.job.task)
+        context.device = device_of(self.job)  # only now: the task's import may have loaded torch
+        outcomes = task(copy.deepcopy(self.job.config), self.seeds, context)
+        if [outcome.seeds for outcome in outcomes] != list(self.seeds):
+            raise JobFailed(
+                f"The task {self.job.task!r} was given {list(map(tuple, self.seeds))} and "
+                f"returned {[tuple(outcome.seeds) for outcome in outcomes]}. Correct it so that "
+                "it returns one outcome a seed, in the same order."
+            )
+        odd = {outcome.status for outcome in outcomes} - set(STATUSES)
+        if odd:
+            raise JobFailed(
+                f"The task {self.job.task!r} returned the status {odd.pop()!r}. Correct the task "
+                f"so that it returns one of {', '.join(STATUSES)}."
+            )
+        return outcomes
+
+    def _provenance(self, context: Context, started: str, seconds: float) -> dict[str, Any]:
+        return {
+            **provenance.describe(context.device, started, seconds),
+            "pack": [list(pair) for pair in self.seeds],
+            "resumed_at": context.resumed_at,
+            "experiment": self.job.options.get("experiment"),
+            "reductions": list(self.job.options.get("reductions") or []),
+        }
+
+    def _row(self, outcome: Outcome, origin: dict[str, Any]) -> Row:
+        arrays = None
+        if outcome.arrays and self.job.options.get("keep_arrays", True):
+            arrays = self.store.save_arrays(self.job.id, outcome.seeds, outcome.arrays)
+        return {
+            "schema": SCHEMA,
+            "id": self.job.id,
+            "task": self.job.task,
+            "data_seed": outcome.seeds.data_seed,
+            "model_seed": outcome.seeds.model_seed,
+            "status": outcome.status,
+            "metrics": outcome.metrics,
+            "arrays": arrays,
+            "config": self.job.config,
+            "provenance": origin,
+        }
+
+    def _keep(self, outcomes: list[Outcome], origin: dict[str, Any], seconds: float) -> None:
+        """Stores the arrays first and then the rows, so that no row names arrays to come."""
+        rows = [self._row(outcome, origin) for outcome in outcomes]
+        skipped = {key.seeds for key in self.store.append(self.job.task, rows)}
+        stored = [[*o.seeds, o.status] for o in outcomes if o.seeds not in skipped]
+        self.emit({"event": protocol.STORED, "rows": stored, "seconds": seconds})
+        if skipped:
+            self.emit(_event(protocol.HAD, tuple(sorted(skipped))))
+        tidy(self.job, self.store)
+
+    def _stopped(self, context: Context) -> None:
+        found = checkpoints.find_checkpoint(self.store.paths, self.job.id, self.seeds)
+        self.emit(_event(protocol.STOPPED, self.seeds, checkpoint=found is not None))
+
+    def _failed(self, error: BaseException, context: Context) -> None:
+        done = self.store.done(self.job.task, self.job.id)
+        missing = tuple(pair for pair in self.seeds if pair not in done)
+        if not missing:
+            return  # the rows are on disk: what failed was tidying up after them
+        cause = traceback.format_exception_only(error)[-1].strip()
+        details = {"cause": cause, "device": context.device, "code": str(provenance.revision()[0])}
+        if context.resume_from is not None:
+            details["resumed from"] = (
+                f"checkpoints/{context.resume_from.name} (delete it if the checkpoint is at fault)"
+            )
+        text = "".join(traceback.format_exception(error))
+        file = self.store.record_failure(
+            self.job.id, missing, text, task=self.job.task, details=details
+        )
+        self.emit(_event(protocol.FAILED, missing, cause=cause, file=str(file)))

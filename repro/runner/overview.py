@@ -1,0 +1,142 @@
+"""What a plan says: counts for machines, and compact tables and durations in words for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from repro.runner.plan import PlannedCell
+
+WIDTH = 80
+COUNTS = ("done", "missing", "failed", "diverged")
+
+
+def entries(planned: Sequence[PlannedCell]) -> list[dict[str, Any]]:
+    """One object an experiment and scale: row counts, and the expected seconds of what is left.
+
+    `done` leaves the diverged rows out; `missing` seeds have neither a row nor a failure.
+    """
+    grouped: dict[tuple[str, str], list[PlannedCell]] = {}
+    for one in planned:
+        grouped.setdefault((one.cell.experiment, one.cell.scale), []).append(one)
+    return [
+        {"experiment": experiment, "scale": scale}
+        | {name: sum(len(getattr(one, name)) for one in cells) for name in COUNTS}
+        | {"expected_seconds": float(sum(one.expected_seconds for one in cells))}
+        for (experiment, scale), cells in grouped.items()
+    ]
+
+
+def status_table(planned: Sequence[PlannedCell]) -> str:
+    """A line an experiment: its counts and the time left, and the files that tell of failures."""
+    rows = [
+        [entry["experiment"], entry["scale"], *(str(entry[name]) for name in COUNTS),
+         duration(entry["expected_seconds"])]
+        for entry in entries(planned)
+    ]  # fmt: skip
+    table = aligned([["experiment", "scale", *COUNTS, "time left"], *rows], left=2)
+    return "\n".join([table, *_failure_lines(planned)])
+
+
+def plan_table(planned: Sequence[PlannedCell]) -> str:
+    """A block an experiment, a line a cell: what sets it apart, its counts and the time left."""
+    grouped: dict[tuple[str, str], list[PlannedCell]] = {}
+    for one in planned:
+        grouped.setdefault((one.cell.experiment, one.cell.scale), []).append(one)
+    blocks = [_block(cells) for cells in grouped.values()]
+    return "\n\n".join([*blocks, *_failure_lines(planned)])
+
+
+def duration(seconds: float) -> str:
+    """A duration in words, in its two largest units, for example `3 min 20 s`."""
+    whole = round(seconds)
+    if whole < 1:
+        return "under 1 s" if seconds > 0 else "none"
+    parts = _units(whole)
+    if len(parts) > 2 or parts[0][1] in ("d", "h"):
+        unit = {"d": 3600, "h": 60, "min": 1}[parts[0][1]]
+        parts = _units(max(1, round(whole / unit)) * unit)
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2])
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Rows as aligned columns, the first `left` of them flush left, within 80 letters a line."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    spare = WIDTH - sum(widths) - 2 * (len(widths) - 1)
+    widest = max(range(left), key=lambda index: widths[index])
+    widths[widest] = max(10, widths[widest] + min(0, spare))
+    return "\n".join(_line(row, widths, left) for row in rows)
+
+
+def differing(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """For each config, the values that set it apart from the others, for example `model=iflow`."""
+    flat = [_flat(config) for config in configs]
+    names = [config["model.name"] for config in flat]
+    keys = [key for key in dict.fromkeys(key for config in flat for key in config)
+            if len({repr(c[key]) for c in flat if key in c}) > 1]  # fmt: skip
+    own = [key for key in keys if not key.startswith("model.") or _within_a_model(key, flat)]
+    labels = []
+    for name, config in zip(names, flat, strict=True):
+        words = [f"{key.rpartition('.')[2]}={config[key]}" for key in own if key in config]
+        labels.append(" ".join([str(name), *words]))
+    return labels
+
+
+def _within_a_model(key: str, flat: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a model's key takes several values among the configs of one model."""
+    found: dict[str, set[str]] = {}
+    for config in flat:
+        if key in config:
+            found.setdefault(config["model.name"], set()).add(repr(config[key]))
+    return any(len(values) > 1 for values in found.values())
+
+
+def _block(cells: Sequence[PlannedCell]) -> str:
+    composition = cells[0].composition
+    seconds = sum(one.expected_seconds for one in cells)
+    head = f"{composition.experiment}, {composition.scale}: {_time_left(seconds)}"
+    labels = differing(one.cell.config for one in cells)
+    rows = [
+        [label, one.cell.id, *(str(len(getattr(one, name))) for name in COUNTS),
+         duration(one.expected_seconds)]
+        for label, one in zip(labels, cells, strict=True)
+    ]  # fmt: skip
+    return f"{head}\n{aligned([['cell', 'id', *COUNTS, 'time left'], *rows], left=2)}"
+
+
+def _time_left(seconds: float) -> str:
+    if seconds == 0:
+        return "nothing left to do"
+    about = "about " if seconds >= 0.5 else ""
+    return f"{about}{duration(seconds)} left"
+
+
+def _failure_lines(planned: Sequence[PlannedCell]) -> list[str]:
+    files = {one.paths.failure(one.cell.id): len(one.failed) for one in planned if one.failed}
+    return [f"{count} failed: see {os.path.relpath(file)}" for file, count in files.items()]
+
+
+def _units(seconds: int) -> list[tuple[int, str]]:
+    found = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        number, seconds = divmod(seconds, size)
+        found.append((number, unit))
+    return [part for part in found if part[0]]
+
+
+def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
+    cells = []
+    for index, (text, width) in enumerate(zip(row, widths, strict=True)):
+        short = text if len(text) <= width else text[: width - 1] + "~"
+        cells.append(short.ljust(width) if index < left else short.rjust(width))
+    return "  ".join(cells).rstrip()
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        nested = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat

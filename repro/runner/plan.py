@@ -1,0 +1,194 @@
+"""The plan: what of each composed cell is done, and the jobs that make the rest."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from repro.config.compose import Composition
+from repro.jobs import Cell, Job, SeedPair
+from repro.runner.paths import StorePaths
+from repro.runner.sharing import local_options
+from repro.runner.store import Store
+
+LARGEST_PACK = 20
+Key = tuple[Path, str, str, str]  # results, scale, task, id: what makes two cells the same work
+
+
+class StoreReader(Protocol):
+    """What a plan asks of a store."""
+
+    paths: StorePaths
+
+    def done(self, task: str, id: str) -> Mapping[SeedPair, str]:
+        """The status of each stored row of a config."""
+        ...
+
+    def failed(self, id: str) -> set[SeedPair]:
+        """Seeds of a config whose last attempt failed."""
+        ...
+
+
+OpenStore = Callable[[Path, str], StoreReader]  # results folder and scale -> its store
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and which of its seeds are where: every seed is in exactly one of the four sets."""
+
+    cell: Cell
+    composition: Composition
+    paths: StorePaths
+    done: frozenset[SeedPair]
+    diverged: frozenset[SeedPair]
+    failed: frozenset[SeedPair]  # a recorded failure and no row
+    missing: frozenset[SeedPair]  # no row and no failure
+
+    @property
+    def left(self) -> frozenset[SeedPair]:
+        """Seeds without a row: what a run would make."""
+        return self.failed | self.missing
+
+    @property
+    def expected_seconds(self) -> float:
+        """Expected time of what is left, in seconds on one worker."""
+        return self.cell.seconds_per_seed * len(self.left)
+
+    @property
+    def key(self) -> Key:
+        """What two cells that are the same work share."""
+        return (self.composition.results, self.cell.scale, self.cell.task, self.cell.id)
+
+
+def open_store(results: Path, scale: str) -> Store:
+    """The store of a scale."""
+    return Store(StorePaths(results, scale))
+
+
+def plan(compositions: Iterable[Composition], open_: OpenStore = open_store) -> list[PlannedCell]:
+    """Every cell of the compositions with the state of its seeds, in order.
+
+    Raises:
+        StoreError: a result file that cannot be read.
+    """
+    stores: dict[tuple[Path, str], StoreReader] = {}
+    planned = []
+    for composition in compositions:
+        place = (composition.results, composition.scale)
+        if place not in stores:
+            stores[place] = open_(*place)
+        planned += [_planned(cell, composition, stores[place]) for cell in composition.cells]
+    return planned
+
+
+def jobs(planned: Sequence[PlannedCell]) -> list[Job]:
+    """The jobs that make what is left, cells of one id merged so that no row is made twice."""
+    merged: dict[Key, list[PlannedCell]] = {}
+    for one in planned:
+        merged.setdefault(one.key, []).append(one)
+    return [job for same in merged.values() for job in _jobs(same)]
+
+
+def pack(
+    seeds: Iterable[SeedPair],
+    together: Iterable[set[SeedPair]],
+    workers: int,
+    seeds_per_pack: int | None,
+) -> list[tuple[SeedPair, ...]]:
+    """Seeds in packs: those of one checkpoint stay together, the rest is split evenly.
+
+    Args:
+        seeds: what is left to do.
+        together: groups that a checkpoint on disk covers.
+        workers: how many packs can run at a time.
+        seeds_per_pack: the most seeds a pack; None: spread over the workers, 20 at most.
+    """
+    rest = set(seeds)
+    packs = []
+    for group in sorted(together, key=len, reverse=True):
+        if group & rest:
+            packs.append(tuple(sorted(group & rest)))
+            rest -= group
+    size = seeds_per_pack or min(LARGEST_PACK, _ceil(len(rest), workers))
+    return packs + _even(sorted(rest), size)
+
+
+def checkpoint_groups(paths: StorePaths, id: str) -> list[set[SeedPair]]:
+    """The seeds of each checkpoint of a config, read from the lists beside the checkpoints."""
+    groups = []
+    for sidecar in sorted(paths.checkpoints.glob(f"{id}-*.json")):
+        try:
+            listed = json.loads(sidecar.read_text())["seeds"]
+            group = {SeedPair(*pair) for pair in listed}
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # deleted meanwhile, or damaged: its seeds begin anew
+        if sidecar.with_suffix(".pt").exists():
+            groups.append(group)
+    return groups
+
+
+def _planned(cell: Cell, composition: Composition, store: StoreReader) -> PlannedCell:
+    asked = frozenset(cell.seeds)
+    statuses = store.done(cell.task, cell.id)
+    rows = asked & statuses.keys()
+    diverged = frozenset(pair for pair in rows if statuses[pair] == "diverged")
+    failed = (asked - rows) & store.failed(cell.id)
+    return PlannedCell(
+        cell=cell,
+        composition=composition,
+        paths=store.paths,
+        done=rows - diverged,
+        diverged=diverged,
+        failed=failed,
+        missing=asked - rows - failed,
+    )
+
+
+def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
+    first = same[0]
+    cell, composition = first.cell, first.composition
+    left = frozenset[SeedPair]().union(*(one.left for one in same))
+    if not left:
+        return []
+    launcher = composition.launcher
+    workers = local_options(launcher, composition.run)["workers"]
+    groups = checkpoint_groups(first.paths, cell.id)
+    packs = pack(left, groups, workers, launcher["seeds_per_pack"])
+    return [
+        Job(
+            id=cell.id,
+            task=cell.task,
+            scale=cell.scale,
+            config=cell.config,
+            seeds=seeds,
+            expected_seconds=cell.seconds_per_seed * len(seeds),
+            options=_options(composition),
+        )
+        for seeds in packs
+    ]
+
+
+def _options(composition: Composition) -> dict[str, Any]:
+    wanted = ("device", "threads", "checkpoint_minutes", "keep_arrays")
+    return {
+        **{name: composition.run[name] for name in wanted},
+        "experiment": composition.experiment,
+        "reductions": list(composition.reductions),
+    }
+
+
+def _even(seeds: list[SeedPair], size: int) -> list[tuple[SeedPair, ...]]:
+    """`seeds` in as few packs of at most `size` as possible, whose sizes differ by one at most."""
+    if not seeds:
+        return []
+    count = _ceil(len(seeds), size)
+    edges = [round(index * len(seeds) / count) for index in range(count + 1)]
+    return [tuple(seeds[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def _ceil(number: int, divisor: int) -> int:
+    return -(-number // divisor)

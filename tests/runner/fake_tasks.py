@@ -1,0 +1,80 @@
+"""A task without torch, whose config says how it behaves; workers find it through REPRO_TASKS."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repro.jobs import Context, Interrupted, Outcome, SeedPair
+from repro.runner.atomic import write_atomic
+
+
+def _log(folder: str, word: str, seeds: Sequence[SeedPair]) -> None:
+    line = "".join(f"{word} {pair.data_seed}/{pair.model_seed}\n" for pair in seeds)
+    handle = os.open(Path(folder) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(handle, line.encode())
+    os.close(handle)
+
+
+def _once(folder: str | Path, name: str) -> bool:
+    """Returns True the first time only, over all processes."""
+    try:
+        (Path(folder) / name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _misbehave(config: dict[str, Any], context: Context, step: int) -> None:
+    how, folder = config.get("how"), config["folder"]
+    if step != config.get("at", 2):
+        return
+    if how == "fail" or (how == "fail_once" and _once(folder, "failed")):
+        raise ValueError("the data do not fit\n==== failure of a kind that looks like a header")
+    if how == "memory":
+        raise MemoryError
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "print":
+        print("not JSON at all {")  # noqa: T201 - as a careless task would
+        os.system("echo from a grandchild")
+        os.write(1, b"straight to the descriptor\n")
+    if how == "term_once" and _once(folder, "told"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    if how == "die" or (how == "die_once" and _once(folder, "died")):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> list[Outcome]:
+    """Counts to `steps`, with a checkpoint each step."""
+    folder, steps = config["folder"], config.get("steps", 4)
+    start = 0
+    if context.resume_from is not None:
+        start = json.loads(context.resume_from.read_text())["step"]
+        context.resumed_at = start
+    _log(folder, "begun", seeds)
+    for step in range(start, steps):
+        _misbehave(config, context, step)
+        time.sleep(config.get("pause", 0.0))
+        context.progress(step + 1, steps)
+        if context.checkpoint is not None:
+            content = json.dumps({"step": step + 1}).encode()
+            write_atomic(context.checkpoint, lambda file, content=content: file.write(content))
+        if context.stop_requested() and config.get("how") != "deaf":
+            raise Interrupted
+    _log(folder, "ended", seeds)
+    value = float("nan") if config.get("how") == "nan" else np.float32(0.5)
+    return [
+        Outcome(
+            pair,
+            "diverged" if pair.data_seed == config.get("diverges") else "done",
+            {"mcc": value, "seed": pair.data_seed},
+            {"s": np.full((3, 2), pair.data_seed, np.float32)},
+        )
+        for pair in (reversed(seeds) if config.get("how") == "disorder" else seeds)
+    ]

@@ -1,0 +1,331 @@
+"""The local launcher: each seed exactly once, whoever dies, stops or runs beside it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro.errors import ConfigError
+from repro.jobs import Job
+from repro.runner.launch import LocalOptions, cores
+from repro.runner.local import run_local
+from repro.runner.progress import Reporter
+from repro.runner.rows import RowKey, key_of
+from repro.runner.store import Store
+from repro.runner.summary import Summary
+
+DRIVE = Path(__file__).parent / "drive.py"
+
+
+class Recorder(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes = []
+        self.order = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def job_started(self, slot: int, job: Job) -> None:
+        super().job_started(slot, job)
+        self.order.append(job.id)
+
+
+@pytest.fixture
+def run(store: Store) -> Callable[..., tuple[Summary, Recorder]]:
+    """Returns a call that runs jobs here; gives back the summary and what was told."""
+
+    def call(jobs: list[Job], **options: Any) -> tuple[Summary, Recorder]:
+        told = Recorder()
+        return run_local(jobs, store, {"workers": 1, **options}, told), told
+
+    return call
+
+
+@pytest.fixture
+def drive(store: Store, fake: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Returns a starter of launchers in processes of their own."""
+    started = []
+
+    def start(jobs: list[Job], workers: int = 1) -> subprocess.Popen[str]:
+        file = fake / f"jobs-{len(started)}.json"
+        file.write_text(json.dumps([asdict(job) for job in jobs]))
+        process = subprocess.Popen(
+            [sys.executable, str(DRIVE), str(store.paths.results), str(file), str(workers)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def some_jobs(make_job: Callable[..., Job], count: int, **config: Any) -> list[Job]:
+    """Returns jobs of two seeds each."""
+    return [make_job(id=f"{number:012d}", **config) for number in range(count)]
+
+
+def keys(store: Store) -> list[RowKey]:
+    """Returns the key of every row."""
+    return [key_of(row) for row in store.read("fake")]
+
+
+def test_jobs_run_longest_first_and_the_second_run_has_nothing_to_do(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    expected = {"a": 1, "b": 3, "c": 2}
+    jobs = [make_job(id=name * 12, seconds=seconds) for name, seconds in expected.items()]
+    summary, told = run(jobs)
+    assert told.order == ["b" * 12, "c" * 12, "a" * 12]
+    assert (summary.done, summary.ok) == (6, True)
+    assert len(store.read("fake")) == 6
+    summary, told = run(jobs)
+    assert (summary.done, summary.had, summary.ok, told.order) == (0, 6, True, [])
+
+
+def test_workers_share_the_jobs_and_each_seed_ends_once(
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    log: Callable[[str], list[str]],
+) -> None:
+    summary, _ = run(some_jobs(make_job, 6, diverges=2, pause=0.01), workers=2)
+    assert (summary.done, summary.diverged) == (6, 6)
+    assert Counter(log("ended")) == {"1/1": 6, "2/1": 6}
+
+
+def test_a_failure_is_told_kept_and_tried_again_by_the_next_run(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    jobs = [make_job(id="f" * 12, seconds=9, how="fail_once"), *some_jobs(make_job, 2)]
+    summary, told = run(jobs)
+    assert not summary.ok
+    assert summary.failed == {"f" * 12: store.paths.failure("f" * 12)}
+    assert summary.done == 4, "the other jobs went on"
+    assert any("FAILED" in note and "ValueError" in note for note in told.notes)
+    assert any("The same command again" in note for note in told.notes)
+    summary, _ = run(jobs)
+    assert (summary.done, summary.had, summary.ok) == (2, 4, True)
+    assert not store.paths.failure("f" * 12).exists()
+
+
+def test_on_error_stop_leaves_the_rest(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job]
+) -> None:
+    jobs = [make_job(id="f" * 12, seconds=9, how="fail"), *some_jobs(make_job, 2)]
+    summary, _ = run(jobs, on_error="stop")
+    assert (summary.left, summary.done, summary.ok) == (4, 0, False)
+    assert "on_error" in summary.trouble
+
+
+def test_a_worker_killed_in_mid_job_is_replaced_and_the_job_goes_on(
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+) -> None:
+    summary, told = run([make_job(how="die_once", at=2, steps=4), make_job(id="c" * 12)])
+    assert (summary.done, summary.ok) == (4, True)
+    assert any("SIGKILL" in note and "A new worker" in note for note in told.notes)
+    origins = {row["id"]: row["provenance"] for row in store.read("fake")}
+    assert origins["a" * 12]["resumed_at"] == 2
+    assert log("begun").count("1/1") == 3
+    assert Counter(log("ended")) == {"1/1": 2, "2/1": 2}
+    assert not store.paths.failure("a" * 12).exists()
+
+
+def test_a_job_that_always_kills_its_worker_fails_and_the_others_run(
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+) -> None:
+    jobs = [make_job(how="die", seconds=9), *some_jobs(make_job, 1)]
+    summary, _ = run(jobs, retries=2)
+    assert (summary.done, list(summary.failed)) == (2, ["a" * 12])
+    assert log("begun").count("1/1") == 4
+    assert len(store.failures("a" * 12)) == 3
+    assert "SIGKILL" in store.failures("a" * 12)[0].details["cause"]
+
+
+def test_kill_9_without_retries_then_the_next_run_goes_on(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    job = make_job(how="die_once", at=2)
+    summary, _ = run([job], retries=0)
+    assert (len(summary.failed), summary.ok) == (1, False)
+    summary, _ = run([job], retries=0)
+    assert (summary.done, summary.ok) == (2, True)
+    assert {row["provenance"]["resumed_at"] for row in store.read("fake")} == {2}
+    assert len(set(keys(store))) == len(keys(store)) == 2
+
+
+def test_a_worker_stopped_by_someone_else_is_replaced(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    summary, told = run([make_job(how="term_once", at=2), make_job(id="c" * 12)])
+    assert (summary.done, summary.stopped, summary.ok) == (4, 0, True)
+    origins = {row["id"]: row["provenance"] for row in store.read("fake")}
+    assert origins["a" * 12]["resumed_at"] == 3
+    assert told.order == ["a" * 12, "a" * 12, "c" * 12]
+
+
+def test_a_worker_that_cannot_start_ends_the_run_and_says_why(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    environment = {"PYTHONHOME": "/nowhere"}
+    summary, _ = run(some_jobs(make_job, 3), environment=environment)
+    assert "could not start" in summary.trouble
+    assert (summary.left, len(summary.failed), summary.ok) == (4, 1, False)
+    assert "nowhere" in store.failures(f"{0:012d}")[0].traceback
+
+
+def test_two_runners_over_the_same_jobs_run_each_seed_once(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+) -> None:
+    jobs = some_jobs(make_job, 8, pause=0.02)
+    first, second = drive(jobs), drive(jobs)
+    told = [json.loads(process.communicate(timeout=60)[0]) for process in (first, second)]
+    assert all(found["ok"] for found in told)
+    assert sum(found.get("done", 0) for found in told) == 16
+    assert Counter(log("ended")) == {"1/1": 8, "2/1": 8}
+    assert log("begun") == log("ended")
+    assert len(set(keys(store))) == len(keys(store)) == 16
+
+
+def test_what_a_killed_rival_leaves_is_done_by_the_other(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+    until: Callable[..., None],
+) -> None:
+    slow = make_job(id="5" * 12, seconds=9, steps=150, pause=0.01)
+    first = drive([slow])
+    until(lambda: log("begun"))
+    second = drive([slow, *some_jobs(make_job, 2, steps=40, pause=0.01)])
+    until(lambda: len(log("begun")) > 2)
+    os.kill(first.pid, signal.SIGKILL)
+    told = json.loads(second.communicate(timeout=60)[0])
+    assert told == {"done": 6, "ok": True}
+    origins = {row["id"]: row["provenance"] for row in store.read("fake")}
+    assert origins["5" * 12]["resumed_at"] > 0
+    assert Counter(log("ended")) == {"1/1": 3, "2/1": 3}
+
+
+def test_kill_9_of_the_launcher_stops_its_workers_and_the_next_run_goes_on(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+    until: Callable[..., None],
+) -> None:
+    jobs = some_jobs(make_job, 2, steps=120, pause=0.01)
+    first = drive(jobs, workers=2)
+    until(lambda: len(log("begun")) == 4)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    told = json.loads(drive(jobs, workers=2).communicate(timeout=60)[0])
+    if not told["ok"] or "held" in told:  # its workers were still writing their checkpoints
+        told = json.loads(drive(jobs, workers=2).communicate(timeout=60)[0])
+    assert told["ok"]
+    assert sorted(keys(store)) == sorted((job.id, pair) for job in jobs for pair in job.seeds)
+    assert Counter(log("ended")) == {"1/1": 2, "2/1": 2}
+    assert store.failures(jobs[0].id) == []
+
+
+def test_ctrl_c_stops_with_checkpoints_and_the_same_command_goes_on(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    log: Callable[[str], list[str]],
+    until: Callable[..., None],
+) -> None:
+    jobs = some_jobs(make_job, 3, steps=60, pause=0.02)
+    first = drive(jobs, workers=2)
+    until(lambda: len(log("begun")) == 4)
+    first.send_signal(signal.SIGINT)
+    out, said = first.communicate(timeout=30)
+    assert json.loads(out) == {"stopped": 4, "left": 2, "ok": False}
+    assert "goes on from there" in said.replace("\n", " ")
+    out, said = drive(jobs, workers=2).communicate(timeout=60)
+    assert json.loads(out) == {"done": 6, "ok": True}
+    assert "goes on from a checkpoint" in said
+    assert Counter(log("ended")) == {"1/1": 3, "2/1": 3}
+
+
+def test_a_second_ctrl_c_ends_a_job_that_will_not_stop(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+    until: Callable[..., None],
+) -> None:
+    job = make_job(how="deaf", steps=1000, pause=0.02)
+    process = drive([job])
+    until(lambda: log("begun"))
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=10)
+    assert json.loads(out) == {"stopped": 2, "ok": False}
+    assert store.failures(job.id) == []
+
+
+# -- options -----------------------------------------------------------------------------------
+
+
+def test_threads_are_shared_out_and_gpus_are_shown_one_each() -> None:
+    options = LocalOptions.of(
+        {"name": "local", "workers": 2, "gpus": None, "seeds_per_pack": None}
+    )
+    for found in options.environments({"cpu"}):
+        assert found["CUDA_VISIBLE_DEVICES"] == ""
+        assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == str(max(1, cores() // 2))
+    shown = [
+        [found["CUDA_VISIBLE_DEVICES"] for found in LocalOptions.of(given).environments({"auto"})]
+        for given in ({"gpus": "0,2"}, {"gpus": [0, 2], "workers_per_gpu": 2}, {"gpus": []})
+    ]
+    assert shown == [["0", "2"], ["0", "2", "0", "2"], [""]]
+    (only,) = LocalOptions(threads=3).environments({"cpu"}, threads=5)
+    assert only["OMP_NUM_THREADS"] == "3"
+    (only,) = LocalOptions().environments({"cpu"}, threads=5)
+    assert only["OMP_NUM_THREADS"] == "5"
+
+
+def test_visible_gpus_are_taken_where_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    shown = LocalOptions().environments({"auto"})
+    assert [found["CUDA_VISIBLE_DEVICES"] for found in shown] == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"worker": 2}, "Did you mean 'workers'"),
+        ({"workers": 0}, "whole number from 1"),
+        ({"retries": -1}, "whole number from 0"),
+        ({"on_error": "ignore"}, "continue or stop"),
+        ({"gpus": {"a": 1}}, "null for all"),
+    ],
+)
+def test_wrong_options_are_refused_with_a_remedy(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LocalOptions.of(given)

@@ -1,0 +1,52 @@
+"""Tables and durations: aligned, within 80 letters, and in words."""
+
+from typing import Any
+
+import pytest
+
+from repro.runner.overview import WIDTH, aligned, differing, duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "none"),
+        (0.2, "under 1 s"),
+        (1, "1 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (3 * 3600 + 299, "3 h 5 min"),
+        (86399, "1 d"),
+        (90000 + 59, "1 d 1 h"),
+        (86400 + 120, "1 d"),
+        (1000 * 86400, "1000 d"),
+    ],
+)
+def test_durations_have_at_most_two_units(seconds: float, words: list[str]) -> None:
+    assert duration(seconds) == words
+
+
+def test_no_line_is_wider_than_the_page() -> None:
+    rows = [["name" * 30, "paper", "1", "22"], ["x", "quick", "333", "4"]]
+    lines = aligned(rows, left=2).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert len({len(line) for line in lines}) == 1
+
+
+def config(model: str, layers: int, **more: Any) -> Any:
+    return {"data": {"layers": layers}, "model": {"name": model, **more}}
+
+
+def test_cells_are_called_by_what_sets_them_apart() -> None:
+    assert differing([config("iflow", 3), config("ivae", 3)]) == ["iflow", "ivae"]
+    assert differing([config("iflow", 3), config("iflow", 4)]) == [
+        "iflow layers=3",
+        "iflow layers=4",
+    ]
+    three = [
+        config("iflow", 3, hidden=1),
+        config("iflow", 3, hidden=2),
+        config("ivae", 3, slope=1),
+    ]
+    assert differing(three) == ["iflow hidden=1", "iflow hidden=2", "ivae"]

@@ -1,0 +1,183 @@
+"""The plan: every seed in one set, nothing made twice, packs that lose and repeat no seed."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro.config.compose import Composition, compose_tree
+from repro.config.tree import Tree
+from repro.jobs import SeedPair
+from repro.runner.paths import StorePaths
+from repro.runner.plan import checkpoint_groups, jobs, open_store, pack, plan
+from repro.runner.store import Store
+
+TREE = Tree()
+PAIRS = [SeedPair(seed, 1) for seed in range(1, 11)]
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Any:
+    def make(*words: str) -> Any:
+        fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu",
+                 f"paths.results={tmp_path}"]  # fmt: skip
+        return compose_tree(TREE, [*fixed, *words])
+
+    return make
+
+
+def store_row(composition: Composition, pair: Any, status: str = "done") -> None:
+    cell = composition.cells[0]
+    row = {"schema": 1, "id": cell.id, "task": cell.task, "data_seed": pair[0],
+           "model_seed": pair[1], "status": status, "metrics": {}, "arrays": None,
+           "config": cell.config, "provenance": {}}  # fmt: skip
+    open_store(composition.results, composition.scale).append(cell.task, [row])
+
+
+def store_failure(composition: Composition, *pairs: Any) -> None:
+    cell = composition.cells[0]
+    store = open_store(composition.results, composition.scale)
+    store.record_failure(cell.id, [SeedPair(*pair) for pair in pairs], "Traceback", task=cell.task)
+
+
+def test_every_seed_is_in_exactly_one_set(compose: Any) -> None:
+    [composition] = compose()
+    store_row(composition, (1, 1))
+    store_row(composition, (2, 1), "diverged")
+    store_row(composition, (99, 1))
+    store_failure(composition, (2, 1), (3, 1), (4, 1), (98, 1))
+    store_row(composition, (4, 1))
+    [one] = plan([composition])
+    assert one.done == {(1, 1), (4, 1)}
+    assert one.diverged == {(2, 1)}
+    assert one.failed == {(3, 1)}
+    assert one.missing == {(seed, 1) for seed in range(5, 11)}
+    assert one.left == one.failed | one.missing
+    assert one.expected_seconds == pytest.approx(7 * 0.0004 * 1580)
+
+
+def test_an_empty_store_misses_everything_and_writes_nothing(compose: Any, tmp_path: Path) -> None:
+    [one] = plan(compose())
+    assert one.missing == set(PAIRS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_is_left_becomes_a_job(compose: Any) -> None:
+    [composition] = compose()
+    for seed in range(1, 10):
+        store_row(composition, (seed, 1))
+    [job] = jobs(plan([composition]))
+    assert job.seeds == ((10, 1),)
+    assert job.expected_seconds == pytest.approx(composition.cells[0].seconds_per_seed)
+    store_row(composition, (10, 1))
+    assert jobs(plan([composition])) == []
+
+
+def test_failed_seeds_are_tried_again(compose: Any) -> None:
+    [composition] = compose("seeds=1-2")
+    store_failure(composition, (1, 1))
+    [job] = jobs(plan([composition]))
+    assert job.seeds == ((1, 1), (2, 1))
+
+
+def test_a_job_carries_what_its_worker_needs_and_its_rows_record(compose: Any) -> None:
+    [composition] = compose("scale=smoke", "threads=2", "keep_arrays=false")
+    [job] = jobs(plan([composition]))
+    assert job.options == {
+        "device": "cpu",
+        "threads": 2,
+        "checkpoint_minutes": 5.0,
+        "keep_arrays": False,
+        "experiment": "identifiability_2d",
+        "reductions": list(composition.reductions),
+    }
+    assert json.loads(json.dumps(job.config)) == job.config
+    assert (job.id, job.scale) == (composition.cells[0].id, "smoke")
+
+
+def test_experiments_that_need_the_same_run_share_it(compose: Any) -> None:
+    [composition] = compose("seeds=1-3")
+    [other] = compose("seeds=2-5")
+    cells = tuple(dataclasses.replace(cell, experiment="other") for cell in other.cells)
+    twin = dataclasses.replace(other, experiment="other", cells=cells)
+    [job] = jobs(plan([composition, twin]))
+    assert job.seeds == tuple(PAIRS[:5])
+
+
+def test_scales_do_not_share_rows(compose: Any) -> None:
+    found = compose("scale=quick,paper", "seeds=1")
+    assert len(jobs(plan(found))) == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "workers", "most", "sizes"),
+    [
+        (10, 1, None, [10]),
+        (20, 1, None, [20]),
+        (60, 1, None, [20, 20, 20]),
+        (21, 1, None, [10, 11]),
+        (10, 2, None, [5, 5]),
+        (10, 3, None, [3, 4, 3]),
+        (2, 8, None, [1, 1]),
+        (10, 1, 4, [3, 4, 3]),
+        (10, 1, 100, [10]),
+        (0, 1, None, []),
+    ],
+)
+def test_packs_are_even(count: int, workers: int, most: int | None, sizes: list[int]) -> None:
+    seeds = [SeedPair(seed, 1) for seed in range(count)]
+    packs = pack(seeds, [], workers, most)
+    assert sorted(map(len, packs)) == sorted(sizes)
+    assert [pair for one in packs for pair in one] == seeds
+
+
+def test_packs_do_not_depend_on_the_order_of_seeds() -> None:
+    assert pack(reversed(PAIRS), [], 3, None) == pack(PAIRS, [], 3, None)
+
+
+def test_seeds_of_a_checkpoint_stay_together() -> None:
+    covered = {SeedPair(seed, 1) for seed in (2, 5, 9, 50)}
+    packs = pack(PAIRS, [covered], 4, None)
+    assert ((2, 1), (5, 1), (9, 1)) in packs
+    assert sorted(pair for one in packs for pair in one) == PAIRS
+
+
+def test_overlapping_checkpoints_repeat_no_seed() -> None:
+    packs = pack(PAIRS, [set(PAIRS[:4]), set(PAIRS[2:9])], 1, None)
+    assert sorted(pair for one in packs for pair in one) == PAIRS
+    assert tuple(PAIRS[2:9]) in packs
+
+
+def test_checkpoints_are_found_on_disk_and_damaged_lists_are_stepped_over(tmp_path: Path) -> None:
+    paths = StorePaths(tmp_path, "quick")
+    paths.checkpoints.mkdir(parents=True)
+    lists = {"abc-1": '{"seeds": [[1, 1], [2, 1]]}', "abc-2": '{"seeds": [[1', "abc-3": "[]",
+             "abd-1": '{"seeds": [[7, 1]]}', "abc-4": '{"seeds": [[8, 1]]}'}  # fmt: skip
+    for name, text in lists.items():
+        (paths.checkpoints / f"{name}.json").write_text(text)
+    for name in ("abc-1", "abc-2", "abc-3", "abd-1"):
+        (paths.checkpoints / f"{name}.pt").write_bytes(b"")
+    assert checkpoint_groups(paths, "abc") == [{SeedPair(1, 1), SeedPair(2, 1)}]
+
+
+def test_an_interrupted_pack_is_a_pack_again(compose: Any) -> None:
+    [composition] = compose("launcher.workers=2")
+    paths = StorePaths(composition.results, "paper")
+    paths.checkpoints.mkdir(parents=True)
+    name = f"{composition.cells[0].id}-x"
+    (paths.checkpoints / f"{name}.json").write_text(json.dumps({"seeds": PAIRS[:7]}))
+    (paths.checkpoints / f"{name}.pt").write_bytes(b"")
+    assert tuple(PAIRS[:7]) in [job.seeds for job in jobs(plan([composition]))]
+
+
+def test_a_store_is_opened_once_a_scale(compose: Any) -> Any:
+    opened = []
+
+    def open_(results: Path, scale: str) -> Any:
+        opened.append(scale)
+        return Store(StorePaths(results, scale))
+
+    plan(compose("layers=3,4", "scale=quick,paper"), open_)
+    assert opened == ["quick", "paper"]

@@ -1,0 +1,53 @@
+"""Sharing the machine: how many workers, and which GPU each of them gets."""
+
+from typing import Any
+
+import pytest
+
+from repro.errors import ConfigError
+from repro.runner import sharing
+from repro.runner.launch import LocalOptions
+
+LAUNCHER = {"name": "local", "workers": None, "gpus": None, "workers_per_gpu": 1,
+            "seeds_per_pack": None, "retries": 1, "on_error": "continue"}  # fmt: skip
+
+
+def shared(
+    monkeypatch: pytest.MonkeyPatch, visible: str, device: str = "auto", **launcher: Any
+) -> Any:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    sharing.visible_gpus.cache_clear()
+    run = {"device": device, "threads": None}
+    options = sharing.local_options({**LAUNCHER, **launcher}, run)
+    sharing.visible_gpus.cache_clear()
+    return options["workers"], options["gpus"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "options", "expected"),
+    [
+        ("", {}, (1, [])),
+        ("", {"workers": 3}, (3, [])),
+        ("0,1", {}, (2, ["0", "1"])),
+        ("0,1", {"workers_per_gpu": 2}, (4, ["0", "1", "0", "1"])),
+        ("0,1", {"workers": 3}, (3, ["0", "1", "0"])),
+        ("0,1", {"workers": 1}, (1, ["0"])),
+        ("0,1", {"gpus": [1]}, (1, ["1"])),
+        ("0,1", {"device": "cpu"}, (1, [])),
+        ("0,1", {"device": "cpu", "gpus": [1], "workers": 2}, (2, [])),
+    ],
+)
+def test_workers_are_dealt_to_gpus_in_turn(
+    monkeypatch: pytest.MonkeyPatch, visible: str, options: Any, expected: Any
+) -> None:
+    assert shared(monkeypatch, visible, **options) == expected
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="device=cpu"):
+        shared(monkeypatch, "", device="cuda")
+
+
+def test_the_launcher_takes_the_options() -> None:
+    options = sharing.local_options(LAUNCHER, {"device": "cpu", "threads": 2})
+    assert LocalOptions.of(options).threads == 2
