@@ -1,0 +1,358 @@
+"""The verbs of the command line; each one composes, asks a room to do its work, and prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from repro import __version__
+from repro.errors import ConfigError, MissingResult, ReproError
+
+if TYPE_CHECKING:
+    from repro.config.compose import Composition
+    from repro.data.registry import Dataset
+    from repro.jobs import Job
+    from repro.runner.plan import PlannedCell
+
+EPILOG = """\
+overrides are Hydra's: KEY=VALUE, GROUP=NAME, and KEY=A,B or KEY=[A,B] for a sweep
+  experiment=NAME|all    which paper artefact (files in conf/experiment)
+  scale=quick            smoke | quick | reduced | paper
+  seeds=1-60             data seeds; also [1,2,49], 7 or 1-4,7; model_seeds likewise
+  layers=3,4             short for data.layers=3,4
+  fidelity=as_published  what the papers say instead of what their code does
+  launcher.workers=2 device=cpu paths.results=DIR
+
+examples
+  repro plan                                     what is done, and how long the rest takes
+  repro run experiment=identifiability_2d        make what is missing
+  repro run experiment=identifiability_2d scale=paper layers=[3,4,5]
+  repro figures experiment=identifiability_2d    draw from what is stored
+  repro config experiment=identifiability_2d fidelity=as_published
+  repro data generate sources data_seed=49 data.dim=5 data.segments=40 out=FILE.npz
+"""
+DATA_EPILOG = """\
+examples
+  repro data list                    the public data sets and where they are
+  repro data fetch mnist             download what is missing, checked by its checksum
+  repro data check paths.data=DIR    compare the files in DIR with their checksums
+  repro data generate sources data_seed=49 data.dim=5 data.segments=40 data.layers=3 out=FILE.npz
+"""
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `repro` command; returns its exit code: 0, 1 failed, 2 refused, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = _show_warning
+            return _dispatch(words)
+    except ReproError as error:
+        print(f"repro: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        print("repro: interrupted; the same command goes on from what is stored", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Prints what is done, what is left and the time it takes."""
+    from repro.runner import overview
+
+    planned = _plan(args.words)
+    print(_json(overview.entries(planned)) if args.json else overview.plan_table(planned))
+    return 0
+
+
+def status(args: argparse.Namespace) -> int:
+    """Prints the counts of each experiment."""
+    from repro.runner import overview
+
+    planned = _plan(args.words)
+    print(_json(overview.entries(planned)) if args.json else overview.status_table(planned))
+    return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the rows that are missing; 1 where some could not be made."""
+    from repro.runner import overview
+    from repro.runner.plan import jobs
+
+    planned = _plan(args.words, need_experiment=True)
+    todo = jobs(planned)
+    print(overview.plan_table(planned), flush=True)
+    code = _run_jobs(planned, todo) if todo else 0
+    names = ",".join(dict.fromkeys(one.cell.experiment for one in planned))
+    scales = ",".join(dict.fromkeys(one.cell.scale for one in planned))
+    print(f"\nTo draw what is stored: repro figures experiment={names} scale={scales}")
+    return code
+
+
+def figures(args: argparse.Namespace) -> int:
+    """Draws each experiment from its stored rows and prints the files."""
+    from repro.config.compose import compose_all
+
+    missing = []
+    for composition in compose_all(args.words):
+        try:
+            for path in _draw(composition):
+                print(os.path.relpath(path))
+        except MissingResult as error:
+            missing.append(str(error))
+    if missing:
+        raise MissingResult("\nrepro: ".join(missing))
+    return 0
+
+
+def config(args: argparse.Namespace) -> int:
+    """Prints each resolved config with its id, as YAML."""
+    from omegaconf import OmegaConf
+
+    from repro.config.compose import compose_all, compose_defaults
+    from repro.config.tree import Tree
+
+    named = any(word.lstrip("+").startswith("experiment=") for word in args.words)
+    found = compose_all(args.words) if named else [compose_defaults(Tree(), args.words)]
+    print("---\n".join(OmegaConf.to_yaml(_described(one)) for one in found), end="")
+    return 0
+
+
+def data_list(args: argparse.Namespace) -> int:
+    """Prints the public data sets and the state of their files."""
+    from repro.runner.overview import aligned
+
+    root, chosen = _datasets(args.words)
+    rows = [[one.name, _state(one, root), one.description] for one in chosen]
+    print(aligned([["data set", "files", "what it is"], *rows], left=3))
+    print(f"in {root}")
+    return 0
+
+
+def data_check(args: argparse.Namespace) -> int:
+    """Compares files with their checksums; 1 where one is missing or damaged."""
+    from repro.data.registry import check
+
+    root, chosen = _datasets(args.words)
+    states = [found for one in chosen for found in check(one, root)]
+    for found in states:
+        print(f"{found.state:8} {os.path.relpath(found.path)}")
+    bad = [found for found in states if found.state != "present"]
+    if bad:
+        print(f"{len(bad)} of {len(states)} files are not there whole; get them with:")
+        print("  repro data fetch " + " ".join(one.name for one in chosen))
+    return 1 if bad else 0
+
+
+def data_fetch(args: argparse.Namespace) -> int:
+    """Downloads what is missing or damaged and prints what was written."""
+    from repro.data.registry import fetch
+
+    root, chosen = _datasets(args.words)
+    for one in chosen:
+        paths = fetch(one, root)
+        print(f"{one.name}: " + ("already there" if not paths else f"{len(paths)} files"))
+        for path in paths:
+            print(f"  {os.path.relpath(path)}")
+    return 0
+
+
+def data_generate(args: argparse.Namespace) -> int:
+    """Writes a generated data set to an .npz file."""
+    from repro.config.generation import read_request
+    from repro.data.sources import generate, save
+
+    request = read_request(args.words)
+    save(generate(request.data, request.data_seed), request.out)
+    print(os.path.relpath(request.out))
+    return 0
+
+
+VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "plan": (plan, "what is done, what is missing and the time it takes; runs nothing"),
+    "run": (run, "make the rows that are missing"),
+    "status": (status, "a line an experiment: done, missing, failed, diverged"),
+    "figures": (figures, "draw figures and tables from what is stored"),
+    "config": (config, "print resolved configs with their ids"),
+}
+DATA_VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "list": (data_list, "the public data sets"),
+    "fetch": (data_fetch, "download data sets; all where none is named"),
+    "check": (data_check, "compare files with their checksums"),
+    "generate": (data_generate, "write a synthetic data set to a file"),
+}
+
+
+def _dispatch(words: list[str]) -> int:
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 0
+    _check_verb(words[0], [*VERBS, "data"])
+    if words[0] == "data" and len(words) > 1:
+        _check_verb(words[1], list(DATA_VERBS), "data ")
+    args, rest = parser.parse_known_args(words)
+    options = [word for word in rest if word.startswith("-")]
+    if options:
+        raise ConfigError(f"{options[0]} is not an option; see `repro {words[0]} --help`")
+    args.words = [*args.words, *rest]
+    return int(args.verb(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _formatted(argparse.ArgumentParser, prog="repro", epilog=EPILOG)
+    parser.description = "Reproduce what a paper shows, from config to figure."
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name, (function, text) in VERBS.items():
+        _add_verb(verbs, name, function, text, "OVERRIDE", EPILOG)
+    data = _formatted(verbs.add_parser, "data", help="list, fetch, check or generate data",
+                      epilog=DATA_EPILOG)  # fmt: skip
+    actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, (function, text) in DATA_VERBS.items():
+        _add_verb(actions, name, function, text, "WORD", DATA_EPILOG)
+    return parser
+
+
+def _formatted(make: Callable[..., Any], *args: str, **options: str) -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    made: argparse.ArgumentParser = make(
+        *args, formatter_class=layout, allow_abbrev=False, **options
+    )
+    return made
+
+
+def _add_verb(
+    verbs: Subparsers, name: str, function: Callable[..., int], text: str, word: str, epilog: str
+) -> None:
+    parser = _formatted(verbs.add_parser, name, help=text, description=text, epilog=epilog)
+    parser.add_argument("words", nargs="*", metavar=word)
+    if name in ("plan", "status"):
+        parser.add_argument("--json", action="store_true", help="print a JSON list instead")
+    parser.set_defaults(verb=function)
+
+
+def _check_verb(word: str, valid: list[str], before: str = "") -> None:
+    if word not in valid and not word.startswith("-"):
+        from repro.config.nearest import suggestion
+
+        hint = suggestion(word, valid).replace("name", "verb")
+        raise ConfigError(f"there is no verb `{before}{word}`; {hint}")
+
+
+def _plan(words: Sequence[str], need_experiment: bool = False) -> list[PlannedCell]:
+    from repro.config.compose import compose_all
+    from repro.runner.plan import plan as make_plan
+
+    return make_plan(compose_all(words, need_experiment))
+
+
+def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
+    """Runs the jobs scale by scale; 1 where a seed has no row in the end, 130 if interrupted."""
+    from repro.runner.local import run_local
+    from repro.runner.plan import open_store
+    from repro.runner.progress import make_reporter
+    from repro.runner.sharing import local_options
+
+    ok = True
+    for scale in dict.fromkeys(job.scale for job in todo):
+        first = next(one.composition for one in planned if one.cell.scale == scale)
+        options = local_options(first.launcher, first.run)
+        store = open_store(first.results, scale)
+        share = [job for job in todo if job.scale == scale]
+        summary = run_local(share, store, options, make_reporter())
+        if summary.stopped or (summary.left and summary.trouble is None):
+            return 130
+        ok = ok and summary.ok
+    return 0 if ok else 1
+
+
+def _draw(composition: Composition) -> list[Path]:
+    """Draws an experiment from the rows of its cells alone; none for one without figures."""
+    from repro.config.tree import conf_folder
+    from repro.figures.published import load_published
+    from repro.figures.registry import FIGURES
+    from repro.runner.plan import open_store
+
+    if composition.about.figures is None:
+        return []
+    if composition.about.figures not in FIGURES:
+        raise ConfigError(
+            f"figures={composition.about.figures} of {composition.experiment} is not drawn by"
+            f" anything; name one of {', '.join(FIGURES)} in its file"
+        )
+    store = open_store(composition.results, composition.scale)
+    asked = {(cell.id, *pair) for cell in composition.cells for pair in cell.seeds}
+    rows = [
+        row
+        for row in store.read(composition.task)
+        if (row["id"], row["data_seed"], row["model_seed"]) in asked
+    ]
+    where = f"experiment={composition.experiment} scale={composition.scale}"
+    if not rows:
+        raise MissingResult(f"nothing is stored for {where}; make it with: repro run {where}")
+    notes = list(composition.notes)
+    if len(rows) < len(asked):
+        notes.append(f"Incomplete: {len(rows)} of {len(asked)} runs are stored.")
+    draw = FIGURES[composition.about.figures]
+    folder = store.paths.figures / composition.experiment
+    published = load_published(conf_folder() / "published")
+    return draw(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
+
+
+def _described(composition: Composition) -> dict[str, Any]:
+    from repro.config.seeds import spell_seeds
+
+    seeds = composition.cells[0].seeds
+    return {
+        "experiment": composition.experiment or None,
+        "scale": composition.scale,
+        "seeds": spell_seeds(pair.data_seed for pair in seeds),
+        "model_seeds": spell_seeds(pair.model_seed for pair in seeds),
+        "run": composition.run,
+        "launcher": composition.launcher,
+        "paths": {"results": str(composition.results), "data": str(composition.data)},
+        "configs": {cell.id: cell.config for cell in composition.cells},
+    }
+
+
+def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:
+    """The data root, and the data sets that are named among the words (all where none is)."""
+    from repro.config.compose import compose_defaults
+    from repro.config.nearest import suggestion
+    from repro.config.tree import Tree
+    from repro.data.registry import load_registry
+
+    tree = Tree()
+    registry = load_registry(tree.folder / "datasets.yaml")
+    names = [word for word in words if "=" not in word]
+    for name in names:
+        if name not in registry:
+            raise ConfigError(f"there is no data set {name}; {suggestion(name, registry)}")
+    root = compose_defaults(tree, [word for word in words if "=" in word]).data
+    return root, [registry[name] for name in names or registry]
+
+
+def _state(dataset: Dataset, root: Path) -> str:
+    there = sum((root / file.path).is_file() for file in dataset.files)
+    return f"{there} of {len(dataset.files)}"
+
+
+def _json(entries: list[dict[str, Any]]) -> str:
+    return json.dumps(entries, indent=2)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"repro: warning: {message}", file=sys.stderr)

@@ -1,0 +1,172 @@
+"""Reads overrides in Hydra's grammar and checks their keys and choices against the conf tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, QuotedString
+from hydra.errors import HydraException
+
+from repro.config.nearest import nearest, suggestion
+from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS, Run
+from repro.errors import ConfigError
+
+SEED_KEYS = ("seeds", "model_seeds")
+OUTER_KEYS = ("experiment", "scale")
+EXAMPLE = "write KEY=VALUE, for example data.layers=4 or layers=3,4"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key (dotted) or group (with slashes) and its values; more than one value is a sweep."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+class Vocabulary:
+    """The keys, groups and shorthands that an override may name.
+
+    Args:
+        groups: choices of each config group, for example `training/schedule`.
+        shorthands: other words for a key.
+        experiments: names of the experiment files.
+    """
+
+    def __init__(
+        self,
+        groups: Mapping[str, Sequence[str]],
+        shorthands: Mapping[str, str],
+        experiments: Sequence[str],
+    ) -> None:
+        self.groups = {**groups, "experiment": [*experiments, "all"]}
+        self.shorthands = dict(shorthands)
+        self.keys = _typed_keys()
+
+    def names(self) -> list[str]:
+        """Every word that may stand left of the equals sign."""
+        return sorted({*self.keys, *self.groups, *self.shorthands, *SEED_KEYS})
+
+    def setting(self, key: str, value: object) -> Setting:
+        """A key and a value, a list or a sweep of values as a checked setting.
+
+        Raises:
+            ConfigError: an unknown key or choice, or several values where one belongs.
+        """
+        key = self.key(key)
+        values = self._values(key, value)
+        if key in self.groups:
+            values = tuple(str(item) for item in values)
+            for item in values:
+                self._check_choice(key, item)
+        if len(values) != 1 and not (self._is_science(key) or key in OUTER_KEYS):
+            raise ConfigError(
+                f"{key} takes one value, got {len(values)}; it is no part of a run's identity,"
+                " so sweeping it would repeat the same runs: keep one of them"
+            )
+        return Setting(key, values)
+
+    def key(self, word: str) -> str:
+        """The full key or group that a word names.
+
+        Raises:
+            ConfigError: no such key; the message names the nearest one.
+        """
+        key = self.shorthands.get(word, word)
+        if key in self.keys or key in self.groups or key in SEED_KEYS:
+            parent = key.rpartition(".")[0].replace(".", "/")
+            if key.endswith(".name") and parent in self.groups:
+                choices = self.groups[parent]
+                raise ConfigError(
+                    f"{key} is set by its file; write {parent}={'|'.join(choices)} instead"
+                )
+            return key
+        if key.replace(".", "/") in self.groups:
+            return key.replace(".", "/")
+        raise ConfigError(f"{word} is not a key; {suggestion(word, self.names())}")
+
+    def _values(self, key: str, value: object) -> tuple[Any, ...]:
+        if key in SEED_KEYS:
+            return (list(value.items) if isinstance(value, Sweep) else value,)
+        if isinstance(value, Glob):
+            return tuple(value.filter(list(self.groups.get(key, []))))
+        items = list(value.items) if isinstance(value, Sweep) else [value]
+        if "list" not in self.keys.get(key, ""):
+            items = [one for item in items for one in (item if isinstance(item, list) else [item])]
+        if not items:
+            raise ConfigError(f"{key} has no value; write {key}=VALUE")
+        return tuple(items)
+
+    def _check_choice(self, group: str, choice: str) -> None:
+        choices = self.groups[group]
+        if choice not in choices:
+            near = nearest(choice, choices)
+            hint = f"the nearest valid name is {group}={near}; " if near else ""
+            listed = ", ".join(choices)
+            raise ConfigError(f"{group}={choice} does not exist; {hint}choose one of {listed}")
+
+    def _is_science(self, key: str) -> bool:
+        section, _, name = key.replace("/", ".").partition(".")
+        return section in (*SCIENCE, "fidelity") and name not in NOT_IDENTITY.get(section, ())
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several values for one key, from a comma list, `choice(...)` or `range(...)`."""
+
+    items: tuple[Any, ...]
+
+
+def parse_words(words: Iterable[str]) -> list[tuple[str, object]]:
+    """Keys and values of command-line overrides; a value may be a `Sweep` or Hydra's `Glob`.
+
+    Raises:
+        ConfigError: not in Hydra's grammar, a deletion or a package.
+    """
+    return [_pair(word) for word in words]
+
+
+def _pair(word: str) -> tuple[str, object]:
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise ConfigError(f"'{word}' cannot be read; {EXAMPLE}") from None
+    if not override.key_or_group:
+        raise ConfigError(f"'{word}' names no key; {EXAMPLE}")
+    if override.is_delete():
+        raise ConfigError(f"'{word}': a key cannot be removed; set it to null or leave it out")
+    if override.package is not None:
+        raise ConfigError(f"'{word}': packages (@) are not used here; {EXAMPLE}")
+    return override.key_or_group, _value(override, word)
+
+
+def _value(override: Override, word: str) -> object:
+    if isinstance(override._value, Glob):
+        return override._value
+    if not override.is_sweep_override():
+        return override.value()
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"'{word}': an interval has no list of values; write them with commas")
+    return Sweep(tuple(_plain(item) for item in override.sweep_iterator()))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed_keys() -> dict[str, str]:
+    """Every settable key and its type's spelling."""
+    keys = {item.name: str(item.type) for item in dataclasses.fields(Run)}
+    for section, variants in SECTIONS.items():
+        for kind in variants.values():
+            for item in dataclasses.fields(kind):
+                keys[f"{section}.{item.name}"] = str(item.type)
+    return keys

@@ -1,0 +1,138 @@
+"""The conf folder: where it is, what it offers, and Hydra's composition of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+import repro
+from repro.config.overrides import Vocabulary
+from repro.config.schema import SECTIONS
+from repro.errors import ConfigError
+
+Choices = tuple[tuple[str, str], ...]  # (group, choice), in order
+
+
+class Tree:
+    """A conf folder; each combination of group choices is composed once and kept.
+
+    Args:
+        folder: holds config.yaml and the groups; None: the project's own.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or conf_folder()).resolve()
+        self._composed: dict[Choices, DictConfig] = {}
+        self._chosen: dict[Choices, dict[str, str]] = {}
+
+    @functools.cached_property
+    def experiments(self) -> list[str]:
+        """Names of the experiment files."""
+        return self.choices("experiment")
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What an override may name in this tree."""
+        groups = [section.replace(".", "/") for section in SECTIONS]
+        offered = {group: self.choices(group) for group in groups}
+        shorthands = {str(k): str(v) for k, v in (self.root.get("shorthands") or {}).items()}
+        offered = {group: found for group, found in offered.items() if found}
+        return Vocabulary(offered, shorthands, self.experiments)
+
+    @functools.cached_property
+    def root(self) -> DictConfig:
+        """What config.yaml itself says, before anything is composed.
+
+        Raises:
+            ConfigError: the file is missing or malformed.
+        """
+        file = self.folder / "config.yaml"
+        try:
+            return cast(DictConfig, OmegaConf.load(file))
+        except (OSError, OmegaConfBaseException, YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"{file} cannot be read: {reason}; restore it") from None
+
+    def choices(self, group: str) -> list[str]:
+        """Names of the files in a group, sorted; empty where the group does not exist."""
+        return sorted(file.stem for file in (self.folder / group).glob("*.yaml"))
+
+    def compose(self, choices: Choices) -> DictConfig:
+        """The composed, unresolved configuration for some group choices; not to be changed.
+
+        Raises:
+            ConfigError: a file of the tree is missing or malformed.
+        """
+        if choices not in self._composed:
+            self._composed[choices] = self._compose(choices)
+        return self._composed[choices]
+
+    def varied(self, experiment: Choices, groups: Mapping[str, str]) -> DictConfig:
+        """The composition of an experiment with some groups chosen anew.
+
+        Choices that the experiment makes itself cost no second composition.
+        """
+        base = self.compose(experiment)
+        if all(self._chosen[experiment].get(group) == name for group, name in groups.items()):
+            return base
+        return self.compose((*experiment, *groups.items()))
+
+    def _compose(self, choices: Choices) -> DictConfig:
+        words = [f"{group}={choice}" for group, choice in choices]
+        try:
+            with _own_hydra(self.folder):
+                found = compose("config", overrides=words, return_hydra_config=True)
+            self._chosen[choices] = dict(found.hydra.runtime.choices)
+            with open_dict(found):
+                del found["hydra"]
+        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(
+                f"{self.folder} cannot be composed with {' '.join(words) or 'its defaults'}:"
+                f" {reason}; mend the file that it names"
+            ) from None
+        return found
+
+
+def conf_folder() -> Path:
+    """The project's conf folder: beside the package in a checkout, inside it when installed."""
+    package = Path(repro.__file__).resolve().parent
+    beside = package.parent / "conf"
+    return beside if (beside / "config.yaml").is_file() else package / "conf"
+
+
+def project_root() -> Path:
+    """The checkout that holds conf/, or the current folder when there is none."""
+    folder = conf_folder()
+    inside_package = folder.parent == Path(repro.__file__).resolve().parent
+    return Path.cwd() if inside_package else folder.parent
+
+
+def register_resolvers() -> None:
+    """Make `${project_root:}` known to OmegaConf."""
+    OmegaConf.register_new_resolver("project_root", lambda: str(project_root()), replace=True)
+
+
+@contextmanager
+def _own_hydra(folder: Path) -> Iterator[None]:
+    """Hydra set up for `folder`, whatever the caller has set up, which comes back afterwards."""
+    register_resolvers()
+    outer: Any = Singleton._instances.pop(GlobalHydra, None)
+    try:
+        with initialize_config_dir(str(folder), version_base="1.3", job_name="repro"):
+            yield
+    finally:
+        Singleton._instances.pop(GlobalHydra, None)
+        if outer is not None:
+            Singleton._instances[GlobalHydra] = outer

@@ -1,0 +1,61 @@
+"""Limits that tie several values of a science config together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repro.config.nearest import suggestion
+from repro.errors import ConfigError
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    """Refuse a science config whose values are valid one by one but not together.
+
+    Raises:
+        ConfigError: with the nearest valid value.
+    """
+    check_batch(config)
+    check_primary(config)
+
+
+def points(data: Mapping[str, Any]) -> int:
+    """Training points of a data config."""
+    return int(data["segments"]) * int(data["points_per_segment"])
+
+
+def updates(config: Mapping[str, Any]) -> int:
+    """Optimiser updates of a run: epochs x ceil(points / batch), at most `max_updates`."""
+    training = config["training"]
+    batches = -(-points(config["data"]) // training["batch_size"])
+    planned = int(training["epochs"] * batches)
+    return planned if training["max_updates"] is None else min(planned, training["max_updates"])
+
+
+def check_batch(config: Mapping[str, Any]) -> None:
+    """Refuse batches larger than the data set.
+
+    Raises:
+        ConfigError: with the number of points.
+    """
+    batch, most = config["training"]["batch_size"], points(config["data"])
+    if batch > most:
+        raise ConfigError(
+            f"training.batch_size must be at most {most}, the number of points, got {batch};"
+            f" the nearest valid value is {most}"
+        )
+
+
+def check_primary(config: Mapping[str, Any]) -> None:
+    """Refuse a headline evaluation that is not taken, or that does not lie before the last update.
+
+    Raises:
+        ConfigError: with the nearest evaluation that is taken.
+    """
+    primary, last = config["evaluation"]["primary"], updates(config)
+    taken = ["end", *(str(at) for at in config["evaluation"]["at"] if at < last)]
+    if primary not in taken:
+        raise ConfigError(
+            f"evaluation.primary={primary} is not evaluated in a run of {last} updates;"
+            f" {suggestion(primary, taken).replace('name', 'value')}"
+        )

@@ -1,0 +1,317 @@
+"""Composition: every file at every scale, four levels of precedence, sweeps, and frozen cells."""
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from repro.config.compose import Composition, compose_all, compose_defaults, compose_tree
+from repro.config.schema import SCALES
+from repro.config.tree import Tree, conf_folder
+from repro.errors import ConfigError
+from repro.experiments.registry import known
+
+TREE = Tree()
+NAME = "identifiability_2d"
+SCIENCE = {
+    "task": "identifiability",
+    "data": {"name": "sources", "dim": 2, "segments": 5, "points_per_segment": 1000, "layers": 3,
+             "prior": "gauss", "centered": False, "noise": 0.0, "spread": "standard_deviation"},
+    "model": {"name": "iflow", "flow_length": 10, "bins": 8, "tail_bound": 3.0, "hidden": 256,
+              "blocks": 2, "dropout": 0.25, "lambda_hidden": None,
+              "natural_parameters": "softplus", "log_pi": False},
+    "training": {"optimiser": "adam", "learning_rate": 0.001, "batch_size": 64, "epochs": 20,
+                 "max_updates": None, "order": "fixed", "log_every": 25,
+                 "schedule": {"name": "plateau", "factor": 0.25, "patience": 10}},
+    "evaluation": {"at": [2500, 5000, 7500, 10000], "primary": "end", "latent": "sample",
+                   "importance_samples": 64},
+}  # fmt: skip
+
+
+def composed(*words: str) -> Any:
+    [found] = compose_tree(TREE, [f"experiment={NAME}", *words])
+    return found
+
+
+def values(composition: Composition, section: str, key: str) -> Any:
+    return [cell.config[section][key] for cell in composition.cells]
+
+
+CASES = list(itertools.product(TREE.experiments, SCALES))
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_every_experiment_composes_at_every_scale(name: str, scale: str) -> None:
+    [found] = compose_tree(TREE, [f"experiment={name}", f"scale={scale}"])
+    assert found.cells
+    assert found.task in known()
+    assert all(cell.seeds and cell.seconds_per_seed > 0 for cell in found.cells)
+    assert all(cell.scale == scale and cell.experiment == name for cell in found.cells)
+    assert found.about.title
+    assert found.about.artefacts
+    if scale in ("smoke", "quick"):
+        assert found.reductions, "a smaller protocol is not declared"
+        assert sum(c.seconds_per_seed * len(c.seeds) for c in found.cells) < 1200
+
+
+def test_the_paper_scale_reduces_nothing() -> None:
+    for name in TREE.experiments:
+        [found] = compose_tree(TREE, [f"experiment={name}", "scale=paper"])
+        assert found.reductions == ()
+
+
+def test_the_published_2d_protocol() -> None:
+    found = composed("scale=paper")
+    iflow, ivae = (cell.config for cell in found.cells)
+    assert iflow == SCIENCE
+    assert ivae["model"] == {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1,
+                             "decoder_variance": 0.01, "prior_mean": "zero"}  # fmt: skip
+    assert [tuple(pair) for pair in found.cells[0].seeds] == [(seed, 1) for seed in range(1, 11)]
+    assert found.cells[0].seconds_per_seed == pytest.approx(0.015 * 1580)
+
+
+def test_fidelity_moves_every_switch_with_one_word() -> None:
+    iflow, ivae = (cell.config for cell in composed("fidelity=as_published").cells)
+    assert iflow["model"]["natural_parameters"] == "xi_only"
+    assert iflow["model"]["log_pi"] is True
+    assert iflow["data"]["spread"] == "variance"
+    assert iflow["training"]["schedule"] == {"name": "constant"}
+    assert iflow["training"]["order"] == "reshuffle"
+    assert ivae["model"]["prior_mean"] == "trainable"
+    assert ivae["evaluation"]["latent"] == "mean"
+
+
+def test_a_single_switch_moves_alone() -> None:
+    [one] = composed("model=ivae", "fidelity.prior_mean=trainable").cells
+    [other] = composed("model=ivae", "model.prior_mean=trainable").cells
+    assert one.id == other.id
+    assert one.config["evaluation"]["latent"] == "sample"
+
+
+def test_the_command_line_wins_over_fidelity() -> None:
+    found = composed("fidelity=as_published", "training/schedule=cosine", "model.log_pi=false",
+                     "model=iflow")  # fmt: skip
+    assert found.cells[0].config["training"]["schedule"] == {"name": "cosine"}
+    assert found.cells[0].config["model"]["log_pi"] is False
+
+
+# -- precedence ---------------------------------------------------------------------------------
+
+EXPERIMENT = """\
+# @package _global_
+title: A test
+artefacts: none
+task: identifiability
+figures: null
+protocol: none
+deviations: [first]
+seeds: 1-3
+data: {segments: 7}
+training: {epochs: 3}
+sweep: {model: [iflow, ivae], data.layers: [3, 4], model.bins: [5]}
+cost: {seconds_per_update: {iflow: 1, ivae: 1}}
+scales:
+  smoke: {seeds: 9, training.epochs: 2, data.layers: 6, model.depth: 2, reductions: [small]}
+  reduced: {data.layers: [5, 6]}
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Any:
+    """A copy of the conf tree with one more experiment."""
+    for file in conf_folder().rglob("*.yaml"):
+        copy = tmp_path / file.relative_to(conf_folder())
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(file.read_text())
+    (tmp_path / "experiment" / "precedence.yaml").write_text(EXPERIMENT)
+    return Tree(tmp_path)
+
+
+def at(tree: Tree, *words: str) -> Any:
+    [found] = compose_tree(tree, ["experiment=precedence", *words])
+    return found
+
+
+def test_an_experiment_wins_over_the_defaults(tree: Tree) -> None:
+    found = at(tree, "scale=paper")
+    assert set(values(found, "data", "segments")) == {7}
+    assert set(values(found, "data", "points_per_segment")) == {1000}
+    assert set(values(found, "training", "epochs")) == {3}
+    assert len(found.cells) == 4
+
+
+def test_a_scale_wins_over_its_experiment(tree: Tree) -> None:
+    found = at(tree, "scale=smoke")
+    assert set(values(found, "training", "epochs")) == {2}
+    assert values(found, "data", "layers") == [6, 6]
+    assert {pair.data_seed for pair in found.cells[0].seeds} == {9}
+    assert found.notes == ["first", "small"]
+    assert set(values(at(tree, "scale=reduced"), "data", "layers")) == {5, 6}
+
+
+def test_the_command_line_wins_over_the_scale(tree: Tree) -> None:
+    found = at(tree, "scale=smoke", "training.epochs=5", "seeds=4", "layers=3,4", "model=ivae")
+    assert set(values(found, "training", "epochs")) == {5}
+    assert values(found, "data", "layers") == [3, 4]
+    assert values(found, "model", "name") == ["ivae", "ivae"]
+    assert {pair.data_seed for pair in found.cells[0].seeds} == {4}
+
+
+def test_settings_of_one_model_pass_the_other_by(tree: Tree) -> None:
+    cells = at(tree, "scale=smoke").cells
+    assert [cell.config["model"].get("bins") for cell in cells] == [5, None]
+    assert [cell.config["model"].get("depth") for cell in cells] == [None, 2]
+
+
+def test_a_command_line_key_that_no_cell_takes_is_refused(tree: Tree) -> None:
+    assert values(at(tree, "scale=smoke", "model.depth=1", "model=ivae"), "model", "depth") == [1]
+    with pytest.raises(ConfigError, match="another model"):
+        at(tree, "model.depth=1", "model=iflow")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "hint"),
+    [
+        ("seeds: 1-3", "sedes: 1-3", "sedes in .*precedence.yaml is not a key.* seeds"),
+        ("title: A test", "title: null", "precedence.yaml: title must be text"),
+        ("title: A test\n", "", "precedence.yaml: title is missing"),
+        ("task: identifiability", "task: identifability", "nearest valid name is identifiability"),
+        ("  smoke:", "  smoky:", "nearest valid name is smoke"),
+        ("ivae: 1}", "ivea: 1}", "states no cost for ivae"),
+        ("segments: 7", "segmnts: 7", "data.segmnts is not a key"),
+        ("model.bins", "model.bns", "nearest valid name is model.bins"),
+        ("[iflow, ivae]", "[iflow, ivea]", "nearest valid name is model=ivae"),
+        ("training: {epochs: 3}", "training: {epochs: '${nowhere}'}", "leads nowhere"),
+        ("title: A test", "title: [", "cannot be composed"),
+    ],
+)
+def test_a_mistake_in_an_experiment_file_is_one_message(
+    tree: Tree, before: str, after: str, hint: str
+) -> None:
+    assert before in EXPERIMENT
+    file = tree.folder / "experiment" / "precedence.yaml"
+    file.write_text(EXPERIMENT.replace(before, after))
+    with pytest.raises(ConfigError, match=hint):
+        at(tree, "scale=paper")
+
+
+# -- sweeps -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["layers=3,4", "layers=[3,4]", "data.layers=3,4",
+                                  "data.layers=[3,4]", "data.layers=range(3,5)"])  # fmt: skip
+def test_every_way_to_sweep_means_the_cross_product(word: str) -> None:
+    found = composed(word)
+    pairs = [(c.config["model"]["name"], c.config["data"]["layers"]) for c in found.cells]
+    assert pairs == [("iflow", 3), ("iflow", 4), ("ivae", 3), ("ivae", 4)]
+
+
+def test_seeds_are_no_axis() -> None:
+    spelled = [composed(word).cells for word in ("seeds=1,2,3", "seeds=[1,2,3]", "seeds=1-3")]
+    assert spelled[0] == spelled[1] == spelled[2]
+    assert len(spelled[0]) == 2
+
+
+def test_data_and_model_seeds_are_crossed() -> None:
+    seeds = composed("seeds=1-2", "model_seeds=1,3").cells[0].seeds
+    assert {tuple(pair) for pair in seeds} == {(1, 1), (2, 1), (1, 3), (2, 3)}
+
+
+def test_experiments_and_scales_can_be_swept() -> None:
+    found = compose_tree(TREE, [f"experiment=[{NAME}]", "scale=smoke,paper"])
+    assert [(c.experiment, c.scale) for c in found] == [(NAME, "smoke"), (NAME, "paper")]
+    everything = compose_tree(TREE, ["experiment=all"])
+    assert [c.experiment for c in everything] == TREE.experiments
+    assert [c.experiment for c in compose_tree(TREE, [])] == TREE.experiments
+
+
+def test_the_same_config_twice_is_one_cell() -> None:
+    assert len(composed("training.learning_rate=0.001,1e-3", "model=ivae").cells) == 1
+
+
+# -- frozen, re-entrant, from anywhere ----------------------------------------------------------
+
+
+def test_cells_do_not_change_when_files_do(tree: Tree) -> None:
+    found = at(tree, "scale=paper")
+    before = [cell.id for cell in found.cells]
+    (tree.folder / "data" / "sources.yaml").write_text("name: sources\ndim: 9\n")
+    assert [cell.id for cell in found.cells] == before
+    assert [cell.id for cell in at(tree, "scale=paper").cells] == before
+
+
+def test_it_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [cell.id for cell in composed().cells]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REPRO_RESULTS", raising=False)
+    [found] = compose_all([f"experiment={NAME}"])
+    assert [cell.id for cell in found.cells] == here
+    assert found.results == conf_folder().parent / "results"
+
+
+def test_folders_come_from_the_environment_and_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path / "r"))
+    monkeypatch.setenv("REPRO_DATA", str(tmp_path / "d"))
+    found = composed()
+    assert (found.results, found.data) == (tmp_path / "r", tmp_path / "d")
+    monkeypatch.chdir(tmp_path)
+    assert composed("paths.results=here").results == tmp_path / "here"
+
+
+def test_it_leaves_the_callers_hydra_alone() -> None:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        compose_all([f"experiment={NAME}"])
+        assert compose("config").data.name == "sources"
+
+
+def test_the_callers_values_are_not_shared_between_cells() -> None:
+    one, other = composed().cells
+    one.config["data"]["dim"] = 99
+    assert other.config["data"]["dim"] == 2
+
+
+def test_many_cells_compose_in_a_moment() -> None:
+    started = time.perf_counter()
+    words = [
+        "layers=range(2,12)",
+        "training.epochs=range(1,6)",
+        "fidelity=as_released,as_published",
+    ]
+    assert len(composed(*words).cells) == 200
+    assert time.perf_counter() - started < 6
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["training.batch_size=5001"], "at most 5000"),
+        (["evaluation.primary='2500'"], "not evaluated in a run of 1580 updates.*end"),
+        (["evaluation=checkpoint_10000"], "not evaluated"),
+        (["scale=qick"], "nearest valid name is quick"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(words: list[str], hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        composed(*words)
+
+
+def test_a_checkpoint_can_be_the_headline_where_it_is_reached() -> None:
+    found = composed("evaluation=checkpoint_10000", "segments=40", "dim=5")
+    assert set(values(found, "evaluation", "primary")) == {"10000"}
+    assert composed("evaluation.primary=100", "evaluation.at=[100]").cells
+
+
+def test_run_needs_an_experiment() -> None:
+    with pytest.raises(ConfigError, match=f"{NAME}.*all"):
+        compose_tree(TREE, [], need_experiment=True)
+
+
+def test_the_defaults_alone_compose() -> None:
+    found = compose_defaults(TREE, ["model=ivae"])
+    assert [cell.config["model"]["name"] for cell in found.cells] == ["ivae"]
+    assert found.scale == "quick"

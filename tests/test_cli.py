@@ -1,0 +1,418 @@
+"""The command line: exit codes, one message a mistake, JSON, and no torch where none is needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repro import cli
+from repro.config.compose import compose_all
+from repro.jobs import SeedPair
+from repro.runner.plan import open_store
+
+NAME = "identifiability_2d"
+COUNTS = ("done", "missing", "failed", "diverged")
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An empty results folder of the test's own, and no GPU."""
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    return tmp_path / "results"
+
+
+def out_of(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """The exit code, standard output and standard error of a command."""
+    code = cli.main(list(words))
+    return (code, *capsys.readouterr())
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    code, out, err = out_of(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("repro: ")
+    assert err.count("\n") == 1, "more than one message"
+    assert "Traceback" not in err
+    return err
+
+
+def store(seed: int, status: str = "done", *words: str) -> Any:
+    """A row of the first cell of a composition."""
+    [composition] = compose_all([f"experiment={NAME}", *words])
+    cell = composition.cells[0]
+    row = {"schema": 1, "id": cell.id, "task": cell.task, "data_seed": seed, "model_seed": 1,
+           "status": status, "metrics": {"mcc": 0.5}, "arrays": None, "config": cell.config,
+           "provenance": {}}  # fmt: skip
+    open_store(composition.results, composition.scale).append(cell.task, [row])
+    return composition
+
+
+# -- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["training.batchsize=32"], "training.batch_size"),
+        (["experiment=identifiabilty_2d"], NAME),
+        (["layer=3"], "layers"),
+        (["model=iflwo"], "model=iflow"),
+        (["scale=papr"], "paper"),
+        (["data.layers=three"], "data.layers must be a whole number"),
+        (["data.layers=0"], "data.layers must be at least 2, got 0; the nearest valid value is 2"),
+        (["data.prior=gaus"], "gauss"),
+        (["training.learning_rate=-1"], "training.learning_rate must be above 0"),
+        (["seeds=5-1"], "seeds=1-5"),
+        (["seeds=x"], "seeds=1-10"),
+        (["seeds="], "seeds=1-10"),
+        (["seeds=-3"], "seeds=3"),
+        (["model_seeds=5-1"], "model_seeds=1-5"),
+        (["nonsense"], "KEY=VALUE"),
+        (["device=gpu"], "cpu"),
+        (["launcher=locl"], "launcher=local"),
+        (["launcher.on_error=halt"], "continue, stop"),
+    ],
+)
+def test_a_mistake_is_one_message_that_names_the_nearest(
+    capsys: pytest.CaptureFixture[str], results: Path, words: list[str], hint: str
+) -> None:
+    chosen = words if words[0].startswith("experiment=") else [f"experiment={NAME}", *words]
+    assert hint in refused(capsys, "run", *chosen)
+    assert not results.exists(), "something ran before the refusal"
+
+
+@pytest.mark.parametrize("verb", ["plan", "status", "figures", "config"])
+def test_every_verb_refuses_alike(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    assert "layers" in refused(capsys, verb, "layer=3")
+    assert "data.layers=2" in refused(capsys, verb, "layers=x")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["paln"], "plan"),
+        (["data", "fetsh"], "fetch"),
+        (["plan", "--jsno"], "--jsno is not an option"),
+        (["figures", "--json"], "--json is not an option"),
+        (["data", "fetch", "mnits"], "mnist"),
+        (["data", "list", "paths.dat=x"], "paths.data"),
+        (["data", "generate", "sources", "data_seed=1", "layers=1", "out=x.npz"], "at least 2"),
+        (["run"], NAME),
+        (["run", "scale=smoke"], "experiment=NAME"),
+    ],
+)
+def test_a_wrong_verb_or_word_is_refused_alike(
+    capsys: pytest.CaptureFixture[str], words: list[str], hint: str
+) -> None:
+    assert hint in refused(capsys, *words)
+
+
+# -- plan and status ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["plan", "status"])
+def test_json_counts_rows(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    for seed, status in ((1, "done"), (2, "done"), (3, "diverged")):
+        store(seed, status, "scale=paper")
+    composition = store(99, "done", "scale=paper")
+    cell = composition.cells[0]
+    failed = [SeedPair(4, 1), SeedPair(3, 1)]
+    open_store(composition.results, "paper").record_failure(cell.id, failed, "x", task=cell.task)
+    code, out, err = out_of(capsys, verb, "--json", f"experiment={NAME}", "scale=paper")
+    [entry] = json.loads(out)
+    assert (code, err) == (0, "")
+    assert entry == {
+        "experiment": NAME,
+        "scale": "paper",
+        "done": 2,
+        "missing": 16,
+        "failed": 1,
+        "diverged": 1,
+        "expected_seconds": pytest.approx(1580 * (7 * 0.015 + 10 * 0.0004)),
+    }
+    assert isinstance(entry["expected_seconds"], float)
+
+
+def test_json_may_stand_anywhere_and_defaults_are_all_experiments_at_quick(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted = out_of(capsys, "plan", "--json")
+    assert wanted == out_of(capsys, "plan", "experiment=all", "--json", "scale=quick")
+    assert {entry["scale"] for entry in json.loads(wanted[1])} == {"quick"}
+    assert [e["experiment"] for e in json.loads(wanted[1])] == [
+        c.experiment for c in compose_all([])
+    ]
+
+
+def test_a_finished_experiment_has_nothing_left(capsys: pytest.CaptureFixture[str]) -> None:
+    store(1, "done", "scale=smoke", "seeds=1", "model=iflow")
+    words = [f"experiment={NAME}", "scale=smoke", "seeds=1", "model=iflow"]
+    assert json.loads(out_of(capsys, "plan", *words, "--json")[1])[0]["expected_seconds"] == 0.0
+    assert "nothing left to do" in out_of(capsys, "plan", *words)[1]
+
+
+@pytest.mark.parametrize("verb", ["plan", "status"])
+def test_tables_fit_a_terminal_and_say_time_in_words(
+    capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    code, out, err = out_of(capsys, verb, "layers=3,4,5", "scale=paper", "seeds=1-60")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert " min" in out
+    assert all(name in out for name in COUNTS)
+
+
+def test_planning_writes_nothing(capsys: pytest.CaptureFixture[str], results: Path) -> None:
+    for verb in ("plan", "status", "config"):
+        assert out_of(capsys, verb)[0] == 0
+    assert not results.exists()
+
+
+def test_a_damaged_result_file_is_one_message_and_1(
+    capsys: pytest.CaptureFixture[str], results: Path
+) -> None:
+    composition = store(1)
+    path = open_store(composition.results, "quick").paths.rows(composition.task)
+    path.write_text("garbage\n" + path.read_text())
+    code, _, err = out_of(capsys, "plan")
+    assert code == 1
+    assert err.startswith("repro: ")
+    assert "Traceback" not in err
+
+
+def test_a_torn_last_line_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    composition = store(1)
+    path = open_store(composition.results, "quick").paths.rows(composition.task)
+    with path.open("a") as file:
+        file.write('{"schema": 1')
+    code, out, err = out_of(capsys, "plan", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["done"] == 1
+    assert err.startswith("repro: warning: ")
+
+
+# -- config, figures, data ----------------------------------------------------------------------
+
+
+def test_config_prints_every_resolved_config_with_its_id(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from omegaconf import OmegaConf
+
+    _, out, _ = out_of(capsys, "config", f"experiment={NAME}", "layers=4", "seeds=1-3,7")
+    shown = OmegaConf.create(out)
+    [composition] = compose_all([f"experiment={NAME}", "layers=4"])
+    assert OmegaConf.to_container(shown.configs) == {c.id: c.config for c in composition.cells}
+    assert shown.seeds == "1-3,7"
+    assert "${" not in out
+
+
+def test_config_without_an_experiment_shows_the_defaults(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, _ = out_of(capsys, "config", "model=ivae")
+    assert code == 0
+    assert "experiment: null" in out
+    assert "name: ivae" in out
+
+
+def test_figures_without_rows_name_the_command_that_makes_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = out_of(capsys, "figures", f"experiment={NAME}", "scale=paper")
+    assert (code, out) == (1, "")
+    assert f"repro run experiment={NAME} scale=paper" in err
+
+
+def test_figures_see_only_the_rows_that_were_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Any:
+    from repro.figures import registry
+
+    calls = []
+
+    def draw(rows: Any, load_arrays: Any, published: Any, folder: Any, notes: Any) -> Any:
+        calls.append((rows, notes))
+        assert not published.empty
+        return [Path(folder) / "picture.pdf"]
+
+    monkeypatch.setitem(registry.FIGURES, NAME, draw)
+    monkeypatch.chdir(tmp_path)
+    for seed in (1, 2, 99):
+        store(seed)
+    store(1, "done", "model.hidden=3", "model=iflow")
+    code, out, err = out_of(capsys, "figures")
+    [(rows, notes)] = calls
+    assert (code, err) == (0, "")
+    assert [row["data_seed"] for row in rows] == [1, 2]
+    assert out == f"{Path('results/quick/figures') / NAME / 'picture.pdf'}\n"
+    assert "Incomplete: 2 of 8 runs are stored." in notes
+    assert compose_all([])[0].notes == notes[:-1]
+
+
+def test_every_experiment_names_a_figure_that_exists() -> None:
+    from repro.figures.registry import FIGURES
+
+    for composition in compose_all([]):
+        assert composition.about.figures is None or composition.about.figures in FIGURES
+
+
+def test_data_generate_writes_the_published_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from repro.data.sources import generate
+
+    monkeypatch.chdir(tmp_path)
+    words = ["data_seed=3", "data.dim=2", "data.segments=5", "data.points_per_segment=20"]
+    code, out, err = out_of(capsys, "data", "generate", "sources", *words, "out=a.npz")
+    assert (code, out, err) == (0, "a.npz\n", "")
+    config = compose_all([f"experiment={NAME}", *words[1:]])[0].cells[0].config["data"]
+    with np.load("a.npz") as file:
+        assert file["x"].shape == (100, 2)
+        assert np.array_equal(file["x"], generate(config, 3).x)
+
+
+def test_data_check_fails_while_files_are_missing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, err = out_of(capsys, "data", "check", "mnist", f"paths.data={tmp_path}")
+    assert (code, err) == (1, "")
+    assert out.count("missing") == 4
+    assert "repro data fetch mnist" in out
+
+
+def test_data_list_names_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = out_of(capsys, "data", "list")
+    assert code == 0
+    assert "mnist" in out
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+
+
+# -- run ----------------------------------------------------------------------------------------
+
+
+class FakeSummary:
+    """What `run_local` hands back."""
+
+    def __init__(self, ok: bool = True, stopped: int = 0) -> None:
+        self.ok, self.stopped, self.left, self.trouble = ok, stopped, 0, None
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The calls of a launcher that runs nothing; set `summary` to choose how it ends."""
+    from repro.runner import local
+
+    calls = {"jobs": [], "options": [], "summary": FakeSummary()}
+
+    def run_local(jobs: Any, store: Any, options: Any, reporter: Any) -> Any:
+        calls["jobs"] += jobs
+        calls["options"].append(options)
+        return calls["summary"]
+
+    monkeypatch.setattr(local, "run_local", run_local)
+    return calls
+
+
+def test_run_hands_over_what_is_missing_and_points_to_the_figures(
+    capsys: pytest.CaptureFixture[str], launched: Any
+) -> None:
+    store(1)
+    code, out, _ = out_of(capsys, "run", f"experiment={NAME}", "launcher.workers=2", "threads=1")
+    assert code == 0
+    assert sum(len(job.seeds) for job in launched["jobs"]) == 7
+    assert launched["options"][0]["workers"] == 2
+    assert launched["options"][0]["threads"] == 1
+    assert f"repro figures experiment={NAME} scale=quick" in out
+
+
+def test_run_of_everything_covers_every_experiment(
+    capsys: pytest.CaptureFixture[str], launched: Any
+) -> None:
+    assert out_of(capsys, "run", "experiment=all", "scale=smoke")[0] == 0
+    wanted = {cell.id for c in compose_all(["scale=smoke"]) for cell in c.cells}
+    assert {job.id for job in launched["jobs"]} == wanted
+
+
+@pytest.mark.parametrize(
+    ("summary", "code"),
+    [(FakeSummary(), 0), (FakeSummary(ok=False), 1), (FakeSummary(ok=False, stopped=1), 130)],
+)
+def test_the_exit_code_says_how_the_run_ended(
+    capsys: pytest.CaptureFixture[str], launched: Any, summary: Any, code: int
+) -> None:
+    launched["summary"] = summary
+    assert out_of(capsys, "run", f"experiment={NAME}", "scale=smoke")[0] == code
+
+
+def test_run_starts_nothing_when_nothing_is_left(
+    capsys: pytest.CaptureFixture[str], launched: Any
+) -> None:
+    store(1, "done", "scale=smoke", "seeds=1", "model=iflow")
+    words = [f"experiment={NAME}", "scale=smoke", "seeds=1", "model=iflow"]
+    assert out_of(capsys, "run", *words)[0] == 0
+    assert launched["jobs"] == []
+
+
+def test_ctrl_c_is_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(words: list[str], need_experiment: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repro.config.compose.compose_all", interrupt)
+    code, _, err = out_of(capsys, "plan")
+    assert code == 130
+    assert "interrupted" in err
+
+
+# -- the process --------------------------------------------------------------------------------
+
+WATCH = (
+    "import sys; from repro.cli import main\n"
+    "try: code = main(sys.argv[1:])\n"
+    "except SystemExit as stop: code = stop.code\n"
+    "print('torch' in sys.modules, code, file=sys.stderr)"
+)
+
+
+def python(*arguments: str, **options: Any) -> Any:
+    root = str(Path(cli.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, **options)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("--help", 0), ("plan", 0), ("status", 0), ("config", 0), ("figures", 1), ("data list", 0)],
+)
+def test_no_torch_where_none_is_needed(words: str, code: int, tmp_path: Path) -> None:
+    answer = python("-c", WATCH, *words.split(), cwd=tmp_path)
+    assert answer.stderr.splitlines()[-1] == f"False {code}"
+
+
+def test_figures_import_no_torch() -> None:
+    code = "import sys, repro.figures.registry, repro.runner.store; print('torch' in sys.modules)"
+    assert python("-c", code).stdout == "False\n"
+
+
+def test_the_module_runs_and_helps(tmp_path: Path) -> None:
+    answer = python("-m", "repro", "--help", cwd=tmp_path)
+    assert answer.returncode == 0
+    for verb in (*cli.VERBS, "data"):
+        assert verb in answer.stdout
+    assert "examples" in answer.stdout
+    assert python("-m", "repro", "plam", cwd=tmp_path).returncode == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = f"'{sys.executable}' -m repro config layers=range(2,40) | head -n 1"
+    answer = python("-c", f"import os; os.system({command!r})", cwd=tmp_path)
+    assert "Traceback" not in answer.stderr
