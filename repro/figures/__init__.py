@@ -1,0 +1,1 @@
+"""Figures and tables, drawn from stored rows and published numbers alone."""

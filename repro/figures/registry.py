@@ -1,0 +1,31 @@
+"""Which function draws an experiment: the `figures:` word of its YAML, looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from repro.figures.identifiability import draw_2d
+from repro.figures.latents import LoadArrays
+from repro.figures.rows import Rows
+
+
+class Draw(Protocol):
+    """What writes everything that an experiment shows and returns the paths."""
+
+    def __call__(
+        self,
+        rows: Rows,
+        load_arrays: LoadArrays,
+        published: pd.DataFrame,
+        folder: Path | str,
+        notes: Sequence[str] = (),
+    ) -> list[Path]:
+        """Draw the rows into the folder, the notes under each table and figure."""
+        ...
+
+
+FIGURES: dict[str, Draw] = {"identifiability_2d": draw_2d}

@@ -1,0 +1,138 @@
+"""The figures' one style: its colours, its page in inches, and its byte-stable files."""
+
+from __future__ import annotations
+
+import functools
+import io
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import matplotlib.colors
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from repro.figures.files import write_if_changed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MODEL_COLOURS = {"iflow": "#0072B2", "ivae": "#D55E00"}  # Okabe and Ito
+MODEL_MARKERS = {"iflow": "o", "ivae": "s"}
+MODEL_LABELS = {"iflow": "iFlow", "ivae": "iVAE"}
+SEGMENT_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")  # Paul Tol
+INK, MUTED, FAINT = "#1f1f1f", "#5f5f5f", "#b8b8b8"
+STYLE_FILE = Path(__file__).with_name("style.mplstyle")
+METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
+NOTE_SIZE = 6.0  # points
+NOTE_LINE = NOTE_SIZE * 1.45 / 72  # inches
+NOTE_LETTER = NOTE_SIZE * 0.53 / 72  # inches, the mean width of a letter
+
+
+@contextmanager
+def publication_style() -> Iterator[None]:
+    """Hold the project's style, whatever the user's own matplotlib settings are."""
+    with matplotlib.style.context(STYLE_FILE, after_reset=True):
+        yield
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function draw in the project's style."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        with publication_style():
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def segment_colours(count: int) -> np.ndarray:
+    """Return one RGBA colour a segment, (count, 4): six named ones, or viridis beyond six."""
+    if count <= len(SEGMENT_COLOURS):
+        return matplotlib.colors.to_rgba_array(SEGMENT_COLOURS[:count])
+    return np.asarray(matplotlib.colormaps["viridis"](np.linspace(0, 0.95, count)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A page of equal panels, in inches; the notes' height is added at the foot."""
+
+    panel: tuple[float, float]  # width, height
+    gap: tuple[float, float]
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def panel_page(
+    layout: Layout, rows: int, columns: int, notes: Sequence[str] = ()
+) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of rows x columns panels with the notes in small type at its foot."""
+    width = layout.left + layout.right + _span(columns, layout.panel[0], layout.gap[0])
+    lines = _wrapped(notes, width - 0.2)
+    foot = layout.bottom + (len(lines) * NOTE_LINE + 0.12 if lines else 0.0)
+    height = layout.top + foot + _span(rows, layout.panel[1], layout.gap[1])
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    for i, line in enumerate(lines):
+        y = (0.08 + (len(lines) - 1 - i) * NOTE_LINE) / height
+        figure.text(0.1 / width, y, line, size=NOTE_SIZE, color=MUTED, va="bottom", ha="left")
+    steps = (layout.panel[0] + layout.gap[0], layout.panel[1] + layout.gap[1])
+    size = (layout.panel[0] / width, layout.panel[1] / height)
+    tops = [height - layout.top - layout.panel[1] - row * steps[1] for row in range(rows)]
+    lefts = [layout.left + column * steps[0] for column in range(columns)]
+    axes = [[figure.add_axes((x / width, y / height, *size)) for x in lefts] for y in tops]
+    return figure, axes
+
+
+def inches_from_top(figure: Figure, inches: float) -> float:
+    """Return the figure fraction that lies this far below the figure's top edge."""
+    return 1 - inches / float(figure.get_figheight())
+
+
+def _span(count: int, panel: float, gap: float) -> float:
+    return count * panel + (count - 1) * gap
+
+
+def _wrapped(notes: Sequence[str], inches: float) -> list[str]:
+    letters = max(20, int(inches / NOTE_LETTER))
+    return [
+        line
+        for note in notes
+        for line in textwrap.wrap(_literal(note), letters, subsequent_indent="   ")
+    ]
+
+
+def _literal(text: str) -> str:
+    """Keep matplotlib from reading a formula into a note with dollar signs."""
+    return text.replace("$", r"\$")
+
+
+def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
+    """Write `name`.pdf, .png and .svg, each only where its bytes differ, and return their paths.
+
+    The bytes depend on the drawing and on the version of matplotlib alone: no dates, no creator,
+    fixed SVG names, embedded fonts.
+    """
+    paths = []
+    with publication_style():
+        for kind, metadata in METADATA.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=metadata)
+            path = Path(folder) / f"{name}.{kind}"
+            write_if_changed(path, buffer.getvalue())
+            paths.append(path)
+    return paths

@@ -1,0 +1,1 @@
+"""What the stored rows say: statistics and, built on them, the report."""

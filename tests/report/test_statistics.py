@@ -1,0 +1,83 @@
+"""The interval of a mean, held against SciPy and hand-computed values."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from repro.report.statistics import mean_interval
+
+
+def test_three_values_by_hand():
+    interval = mean_interval([1.0, 2.0, 3.0])
+    half = 4.302652729911275 / math.sqrt(3)  # t(.975, 2) * sd 1 / sqrt(3)
+    assert interval.mean == pytest.approx(2.0)
+    assert interval.sd == pytest.approx(1.0)
+    assert (interval.low, interval.high) == pytest.approx((2 - half, 2 + half))
+    assert (interval.n, interval.method) == (3, "student-t")
+
+
+@pytest.mark.parametrize("n", [2, 10, 30])
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_small_samples_are_scipys_student_t(n, level):
+    values = np.random.default_rng(n).normal(size=n)
+    interval = mean_interval(values, level=level)
+    expected = stats.t.interval(level, n - 1, loc=values.mean(), scale=stats.sem(values))
+    assert (interval.low, interval.high) == pytest.approx(expected)
+    assert interval.method == "student-t"
+
+
+def test_large_samples_are_scipys_bca_and_seeded():
+    values = np.random.default_rng(1).exponential(size=31)
+    interval = mean_interval(values, seed=3)
+    expected = stats.bootstrap(
+        (values,), np.mean, method="BCa", rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert (interval.low, interval.high) == pytest.approx(tuple(expected))
+    assert interval.method == "bca-bootstrap"
+    assert interval == mean_interval(values, seed=3)
+    assert interval != mean_interval(values, seed=4)
+
+
+def test_bca_leans_to_the_long_tail():
+    interval = mean_interval(np.random.default_rng(2).exponential(size=60))
+    assert interval.high - interval.mean > interval.mean - interval.low > 0
+
+
+@pytest.mark.parametrize("values", [[0.5], []])
+def test_too_few_values_have_no_interval(values):
+    interval = mean_interval(values)
+    assert interval.method == "none"
+    assert interval.n == len(values)
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+    assert math.isnan(interval.sd)
+    assert interval.mean == pytest.approx(0.5) if values else math.isnan(interval.mean)
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_equal_values_have_a_point_interval(n):
+    interval = mean_interval([0.25] * n)
+    assert (interval.low, interval.mean, interval.high) == (0.25, 0.25, 0.25)
+
+
+def test_shifting_moves_all_but_the_spread():
+    interval = mean_interval([1.0, 2.0, 4.0])
+    moved = mean_interval([0.0, 1.0, 3.0])
+    shifted = interval.shifted(-1.0)
+    assert (shifted.mean, shifted.low, shifted.high, shifted.sd) == pytest.approx(
+        (moved.mean, moved.low, moved.high, moved.sd)
+    )
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_non_finite_values_are_refused(bad):
+    with pytest.raises(ValueError, match="not finite"):
+        mean_interval([0.1, bad])
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95])
+def test_impossible_levels_are_refused(level):
+    with pytest.raises(ValueError, match="level"):
+        mean_interval([0.1, 0.2], level=level)
