@@ -124,7 +124,9 @@ def test_json_counts_rows(capsys: pytest.CaptureFixture[str], verb: str) -> None
     cell = composition.cells[0]
     failed = [SeedPair(4, 1), SeedPair(3, 1)]
     open_store(composition.results, "paper").record_failure(cell.id, failed, "x", task=cell.task)
-    code, out, err = out_of(capsys, verb, "--json", f"experiment={NAME}", "scale=paper")
+    words = (f"experiment={NAME}", "scale=paper", "launcher.workers=1")
+    code, out, err = out_of(capsys, verb, "--json", *words)
+    seconds = [cell.seconds_per_seed for cell in composition.cells]
     [entry] = json.loads(out)
     assert (code, err) == (0, "")
     assert entry == {
@@ -134,7 +136,7 @@ def test_json_counts_rows(capsys: pytest.CaptureFixture[str], verb: str) -> None
         "missing": 16,
         "failed": 1,
         "diverged": 1,
-        "expected_seconds": pytest.approx(1580 * (7 * 0.015 + 10 * 0.0004)),
+        "expected_seconds": pytest.approx(7 * seconds[0] + 10 * seconds[1]),
     }
     assert isinstance(entry["expected_seconds"], float)
 

@@ -16,6 +16,7 @@ from repro.runner.sharing import local_options
 from repro.runner.store import Store
 
 LARGEST_PACK = 20
+SMALLEST_PACK = 2  # a pack of one pays the whole overhead of an iteration for one seed
 Key = tuple[Path, str, str, str]  # results, scale, task, id: what makes two cells the same work
 
 
@@ -55,8 +56,10 @@ class PlannedCell:
 
     @property
     def expected_seconds(self) -> float:
-        """Expected time of what is left, in seconds on one worker."""
-        return self.cell.seconds_per_seed * len(self.left)
+        """Expected time of what is left, in seconds, its seeds shared by the workers."""
+        composition = self.composition
+        workers = local_options(composition.launcher, composition.run)["workers"]
+        return self.cell.seconds_per_seed * len(self.left) / max(1, min(workers, len(self.left)))
 
     @property
     def key(self) -> Key:
@@ -105,7 +108,7 @@ def pack(
         seeds: what is left to do.
         together: groups that a checkpoint on disk covers.
         workers: how many packs can run at a time.
-        seeds_per_pack: the most seeds a pack; None: spread over the workers, 20 at most.
+        seeds_per_pack: the most seeds a pack; None: spread over the workers, 2 to 20 each.
     """
     rest = set(seeds)
     packs = []
@@ -113,7 +116,8 @@ def pack(
         if group & rest:
             packs.append(tuple(sorted(group & rest)))
             rest -= group
-    size = seeds_per_pack or min(LARGEST_PACK, _ceil(len(rest), workers))
+    even = max(SMALLEST_PACK, _ceil(len(rest), workers))
+    size = seeds_per_pack or min(LARGEST_PACK, even)
     return packs + _even(sorted(rest), size)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from repro.errors import ConfigError
+from repro.runner.launch import cores, visible_gpus
 
 PASSED_ON = ("retries", "on_error")
 
@@ -18,11 +17,14 @@ PASSED_ON = ("retries", "on_error")
 def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """The local launcher's options: `gpus` with one entry a worker, or `workers` on the CPU.
 
+    On CPUs there is a worker a core, of one thread each, unless the config says otherwise: seeds
+    share nothing, so processes beat threads, which would wait for each other at every operation.
+
     Raises:
         ConfigError: device=cuda where no GPU is visible.
     """
     gpus = _gpus(launcher, run["device"])
-    count = launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or 1
+    count = launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or _cpu_workers(run)
     return {
         "workers": count,
         "gpus": list(itertools.islice(itertools.cycle(gpus), count)),
@@ -31,21 +33,14 @@ def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
     }
 
 
+def _cpu_workers(run: Mapping[str, Any]) -> int:
+    return max(1, cores() // (run["threads"] or 1))
+
+
 @functools.cache
-def visible_gpus() -> tuple[str, ...]:
-    """The GPUs that CUDA_VISIBLE_DEVICES names, or else those that the driver's tool lists."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return tuple(part.strip() for part in named.split(",") if part.strip())
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    try:
-        command = [tool, "--query-gpu=index", "--format=csv,noheader"]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(answer.stdout.split())
+def _found_gpus(named: str | None) -> tuple[str, ...]:
+    """The visible GPUs, asked for once for what CUDA_VISIBLE_DEVICES named."""
+    return visible_gpus()
 
 
 def _gpus(launcher: Mapping[str, Any], device: str) -> tuple[str, ...]:
@@ -53,7 +48,7 @@ def _gpus(launcher: Mapping[str, Any], device: str) -> tuple[str, ...]:
         return ()
     if launcher["gpus"]:
         return tuple(str(gpu) for gpu in launcher["gpus"])
-    found = visible_gpus()
+    found = _found_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
     if device == "cuda" and not found:
         raise ConfigError("device=cuda, but no GPU is visible; write device=cpu or device=auto")
     return found

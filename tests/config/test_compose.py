@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 
 from repro.config.compose import Composition, compose_all, compose_defaults, compose_tree
@@ -29,6 +30,9 @@ SCIENCE = {
     "evaluation": {"at": [2500, 5000, 7500, 10000], "primary": "end", "latent": "sample",
                    "importance_samples": 64},
 }  # fmt: skip
+
+TEXT = (TREE.folder / "experiment" / f"{NAME}.yaml").read_text()
+COSTS = yaml.safe_load(TEXT)["cost"]["seconds_per_update"]
 
 
 def composed(*words: str) -> Any:
@@ -70,7 +74,7 @@ def test_the_published_2d_protocol() -> None:
     assert ivae["model"] == {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1,
                              "decoder_variance": 0.01, "prior_mean": "zero"}  # fmt: skip
     assert [tuple(pair) for pair in found.cells[0].seeds] == [(seed, 1) for seed in range(1, 11)]
-    assert found.cells[0].seconds_per_seed == pytest.approx(0.015 * 1580)
+    assert found.cells[0].seconds_per_seed == pytest.approx(1580 * COSTS["iflow"])
 
 
 def test_fidelity_moves_every_switch_with_one_word() -> None:

@@ -21,7 +21,7 @@ PAIRS = [SeedPair(seed, 1) for seed in range(1, 11)]
 @pytest.fixture
 def compose(tmp_path: Path) -> Any:
     def make(*words: str) -> Any:
-        fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu",
+        fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu", "launcher.workers=1",
                  f"paths.results={tmp_path}"]  # fmt: skip
         return compose_tree(TREE, [*fixed, *words])
 
@@ -55,7 +55,12 @@ def test_every_seed_is_in_exactly_one_set(compose: Any) -> None:
     assert one.failed == {(3, 1)}
     assert one.missing == {(seed, 1) for seed in range(5, 11)}
     assert one.left == one.failed | one.missing
-    assert one.expected_seconds == pytest.approx(7 * 0.0004 * 1580)
+    assert one.expected_seconds == pytest.approx(7 * one.cell.seconds_per_seed)
+
+
+def test_workers_share_the_expected_time(compose: Any) -> None:
+    [alone], [shared] = (plan(compose(f"launcher.workers={count}")) for count in (1, 4))
+    assert shared.expected_seconds == pytest.approx(alone.expected_seconds / 4)
 
 
 def test_an_empty_store_misses_everything_and_writes_nothing(compose: Any, tmp_path: Path) -> None:
@@ -120,7 +125,8 @@ def test_scales_do_not_share_rows(compose: Any) -> None:
         (21, 1, None, [10, 11]),
         (10, 2, None, [5, 5]),
         (10, 3, None, [3, 4, 3]),
-        (2, 8, None, [1, 1]),
+        (2, 8, None, [2]),
+        (5, 8, None, [1, 2, 2]),
         (10, 1, 4, [3, 4, 3]),
         (10, 1, 100, [10]),
         (0, 1, None, []),

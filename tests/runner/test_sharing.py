@@ -13,27 +13,32 @@ LAUNCHER = {"name": "local", "workers": None, "gpus": None, "workers_per_gpu": 1
 
 
 def shared(
-    monkeypatch: pytest.MonkeyPatch, visible: str, device: str = "auto", **launcher: Any
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str,
+    device: str = "auto",
+    threads: int | None = None,
+    **launcher: Any,
 ) -> Any:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    sharing.visible_gpus.cache_clear()
-    run = {"device": device, "threads": None}
+    monkeypatch.setattr(sharing, "cores", lambda: 6)
+    run = {"device": device, "threads": threads}
     options = sharing.local_options({**LAUNCHER, **launcher}, run)
-    sharing.visible_gpus.cache_clear()
     return options["workers"], options["gpus"]
 
 
 @pytest.mark.parametrize(
     ("visible", "options", "expected"),
     [
-        ("", {}, (1, [])),
+        ("", {}, (6, [])),
+        ("", {"threads": 2}, (3, [])),
+        ("", {"threads": 8}, (1, [])),
         ("", {"workers": 3}, (3, [])),
         ("0,1", {}, (2, ["0", "1"])),
         ("0,1", {"workers_per_gpu": 2}, (4, ["0", "1", "0", "1"])),
         ("0,1", {"workers": 3}, (3, ["0", "1", "0"])),
         ("0,1", {"workers": 1}, (1, ["0"])),
         ("0,1", {"gpus": [1]}, (1, ["1"])),
-        ("0,1", {"device": "cpu"}, (1, [])),
+        ("0,1", {"device": "cpu"}, (6, [])),
         ("0,1", {"device": "cpu", "gpus": [1], "workers": 2}, (2, [])),
     ],
 )
