@@ -24,7 +24,7 @@ from repro.figures.rows import (
 )
 from repro.figures.style import MODEL_LABELS, save_figure
 from repro.figures.tables import MINUS, Cell, Column, Table, save_table
-from repro.report.statistics import Interval, mean_interval
+from repro.report.statistics import Interval, difference_from, mean_interval
 
 FIRST_SEEDS = (1, 2, 3, 4)  # the ones that [Re] shows in its pictures
 PAGE_SEEDS = 16
@@ -154,11 +154,18 @@ def _line(
     layers: int, model: str, ours: Interval, diverged: int | None, theirs: Published | None
 ) -> tuple[Cell, ...]:
     shown: Cell = (theirs.value, theirs.spread) if theirs else None
-    gap = ours.shifted(-theirs.value) if theirs else None
+    gap = _gap(ours, theirs) if theirs else None
     return (
         layers, model, shown, (ours.mean, ours.sd), (ours.low, ours.high), ours.n, diverged,
         gap.mean if gap else None, (gap.low, gap.high) if gap else None,
     )  # fmt: skip
+
+
+def _gap(ours: Interval, theirs: Published) -> Interval:
+    """Ours minus published; a spread over seeds without a stated ddof is taken as ddof 1."""
+    known = theirs.spread if theirs.spread_kind == "sd_seeds" else None
+    ddof = 1 if theirs.ddof is None else theirs.ddof
+    return difference_from(ours, theirs.value, known, theirs.n, ddof)
 
 
 def _seed_line(line: dict[Any, Any]) -> tuple[Cell, ...]:
@@ -173,6 +180,7 @@ def _method_notes() -> tuple[str, ...]:
         "above.",
         "sd is over data seeds: the published models' with ddof 0, every other with "
         "ddof 1. The published paired difference is computed from the files that [Re] stored.",
-        f"ours {MINUS} published takes the published mean as exact: its interval is ours, moved.",
+        f"ours {MINUS} published: Welch's t interval from both means, sds and n, as if the "
+        "published runs were independent of ours.",
         f"iFlow {MINUS} iVAE is paired over the data seeds that both models finished.",
     )

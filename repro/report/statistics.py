@@ -17,7 +17,7 @@ BOOTSTRAP_RESAMPLES = 9999
 class Interval:
     """A mean over seeds with its sample sd (ddof 1), the two bounds and how they were found.
 
-    `method` is "student-t", "bca-bootstrap" or, where n < 2 leaves no interval, "none"; what does
+    `method` is "student-t", "bca-bootstrap", "welch-t" or, where n < 2 leaves no interval, "none"; what does
     not exist is nan.
     """
 
@@ -52,6 +52,33 @@ def mean_interval(
         return _student_t(mean, sd, int(sample.size), level)
     low, high = (mean, mean) if np.ptp(sample) == 0 else _bca(sample, level, seed)
     return Interval(mean, sd, low, high, int(sample.size), "bca-bootstrap")
+
+
+def difference_from(
+    ours: Interval,
+    mean: float,
+    sd: float | None,
+    n: int | None,
+    ddof: int = 1,
+    level: float = 0.95,
+) -> Interval:
+    """Estimate our mean minus a published one, whose own uncertainty counts where it is known.
+
+    With a published sd over n >= 2 seeds (divided by n - ddof): Welch's unequal-variance t
+    interval from both summaries. Without: the published mean is exact, and our interval moves.
+
+    Source: Welch 1947; the test of scipy.stats.ttest_ind_from_stats(equal_var=False), inverted.
+    """
+    if sd is None or n is None or n < 2 or ours.n < 2:
+        return ours.shifted(-mean)
+    theirs = sd**2 * (n - ddof) / (n - 1) / n  # squared standard errors
+    own = ours.sd**2 / ours.n
+    if own + theirs == 0:
+        return ours.shifted(-mean)
+    freedom = (own + theirs) ** 2 / (own**2 / (ours.n - 1) + theirs**2 / (n - 1))
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * (own + theirs) ** 0.5
+    gap = ours.mean - mean
+    return Interval(gap, ours.sd, gap - half, gap + half, ours.n, "welch-t")
 
 
 def _check(sample: NDArray[np.float64], level: float) -> None:

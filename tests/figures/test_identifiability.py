@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
+from scipy.stats import ttest_ind_from_stats
 
 from repro.errors import MissingResult
 from repro.figures.identifiability import draw_2d, figure_mcc, seeds_table, table_2
@@ -46,9 +47,12 @@ def test_a_models_line_by_hand(rows, published):
     assert (line["n"], line["diverged"]) == ("3", "1")
     gap = 0.8 - 0.7727
     assert float(line["difference"]) == pytest.approx(gap)
-    assert numbers(line, "difference_interval_low", "difference_interval_high") == pytest.approx(
-        [gap - half, gap + half]
-    )
+    low, high = numbers(line, "difference_interval_low", "difference_interval_high")
+    assert (low + high) / 2 == pytest.approx(gap)
+    published_sd = 0.0770 * math.sqrt(10 / 9)  # stated with ddof 0 over ten seeds
+    for bound in (low, high):
+        test = ttest_ind_from_stats(0.8 - bound, 0.1, 3, 0.7727, published_sd, 10, equal_var=False)
+        assert test.pvalue == pytest.approx(0.05)
 
 
 def test_the_difference_is_paired_over_what_both_finished(rows, published):

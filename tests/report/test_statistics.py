@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repro.report.statistics import mean_interval
+from repro.report.statistics import difference_from, mean_interval
 
 
 def test_three_values_by_hand():
@@ -69,6 +69,24 @@ def test_shifting_moves_all_but_the_spread():
     assert (shifted.mean, shifted.low, shifted.high, shifted.sd) == pytest.approx(
         (moved.mean, moved.low, moved.high, moved.sd)
     )
+
+
+def test_a_published_sd_widens_the_difference_as_welchs_test_inverted():
+    ours = mean_interval([0.7, 0.8, 0.95, 0.6])
+    gap = difference_from(ours, 0.75, 0.1, 10, ddof=0)
+    assert gap.mean == pytest.approx(ours.mean - 0.75)
+    sd = 0.1 * math.sqrt(10 / 9)
+    for bound in (gap.low, gap.high):
+        test = stats.ttest_ind_from_stats(
+            ours.mean - bound, ours.sd, 4, 0.75, sd, 10, equal_var=False
+        )
+        assert test.pvalue == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("sd", "n"), [(None, 10), (0.1, None), (0.1, 1)])
+def test_a_published_mean_without_spread_is_taken_as_exact(sd, n):
+    ours = mean_interval([0.7, 0.8, 0.95, 0.6])
+    assert difference_from(ours, 0.75, sd, n) == ours.shifted(-0.75)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
