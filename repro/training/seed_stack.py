@@ -27,7 +27,9 @@ class SeedStack:
         }
         self.buffers: dict[str, Tensor] = {}
         self._buffer_dims: dict[str, int | None] = {}
-        for name, values in _by_name(m.named_buffers() for m in models).items():
+        # One entry a name: layers may share a mask, and each must find it under its own name.
+        buffers = (m.named_buffers(remove_duplicate=False) for m in models)
+        for name, values in _by_name(buffers).items():
             shared = all(torch.equal(values[0], value) for value in values[1:])
             self.buffers[name] = (values[0] if shared else torch.stack(values)).to(device)
             self._buffer_dims[name] = None if shared else 0
@@ -53,7 +55,8 @@ class SeedStack:
         for name, value in self.buffers.items():
             state[name] = value if self._buffer_dims[name] is None else value[index]
         with torch.no_grad():
-            for name, target in [*model.named_parameters(), *model.named_buffers()]:
+            buffers = model.named_buffers(remove_duplicate=False)
+            for name, target in [*model.named_parameters(), *buffers]:
                 target.copy_(state[name])
         return model
 
