@@ -24,12 +24,12 @@ def evaluate(
     sources: Sequence[Sources],
     seeds: Sequence[SeedPair],
     evaluation: Mapping[str, Any],
-) -> tuple[list[dict[str, Any]], Tensor]:
+) -> tuple[list[dict[str, Any] | None], Tensor]:
     """Metrics of each seed on its whole data set, dropout off, and the latents z (S, N, D).
 
     `evaluation.latent` says whether z and the main metrics come from the posterior sample or the
     posterior mean (the same thing for an exact flow); correlations and MCC have no unit,
-    log_likelihood and elbo are nats a point.
+    log_likelihood and elbo are nats a point. A seed whose latents are not all finite has None.
     """
     x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(_device(stack))
     segment = torch.from_numpy(sources[0].segment).to(x.device)
@@ -38,8 +38,12 @@ def evaluate(
         sample, mean = _latents(stack, x, segment, noise)
         bound, elbo = _likelihoods(stack, x, segment, noise, evaluation["importance_samples"])
     chosen = sample if evaluation["latent"] == "sample" else mean
-    metrics = []
+    finite = torch.stack([t.flatten(1).isfinite().all(dim=1) for t in (sample, mean)]).all(dim=0)
+    metrics: list[dict[str, Any] | None] = []
     for index, truth in enumerate(sources):
+        if not bool(finite[index]):
+            metrics.append(None)
+            continue
         found = _identifiability(truth, chosen[index], sample[index], mean[index])
         found["log_likelihood"] = float(bound[index])
         found["elbo"] = float(elbo[index])

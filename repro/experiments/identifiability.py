@@ -55,7 +55,7 @@ class Pack:
         self.sources = [unique[pair.data_seed] for pair in seeds]
         self.model, self.fit = _make_fit(config, self.seeds, self.sources, context.device)
         self.at: list[dict[str, dict[str, Any]]] = [{} for _ in seeds]
-        self.latents: Tensor | None = None  # (S, N, D) at the last evaluation
+        self.latents: Tensor | None = None  # (S, N, D) at the primary evaluation, if kept
         if context.resume_from is not None:
             self._resume()
 
@@ -66,7 +66,7 @@ class Pack:
             FitHooks(
                 watch=self._watch,
                 after=lambda iteration: self._evaluate(str(iteration)),
-                extra_state=lambda: {"pack": [list(pair) for pair in self.seeds], "at": self.at},
+                extra_state=self._extra_state,
                 progress=context.progress,
                 stop_requested=context.stop_requested,
                 checkpoint=context.checkpoint,
@@ -96,14 +96,19 @@ class Pack:
         rows = [packed.index(pair) for pair in self.seeds]
         self.fit.load(saved["fit"], rows)
         self.at = [saved["at"][row] for row in rows]
+        if saved["latents"] is not None:
+            self.latents = saved["latents"][rows]
         self.context.resumed_at = self.fit.iteration
 
     def _evaluate(self, point: str) -> None:
-        metrics, self.latents = evaluate(
-            self.fit.stack, self.sources, self.seeds, self.config["evaluation"]
-        )
+        evaluation = self.config["evaluation"]
+        metrics, latents = evaluate(self.fit.stack, self.sources, self.seeds, evaluation)
+        if self.context.keep_arrays and point == evaluation["primary"]:
+            self.latents = latents.cpu()
         for index, found in enumerate(metrics):
-            if self.fit.diverged_at[index] < 0:
+            if found is None and self.fit.diverged_at[index] < 0:
+                self.fit.diverged_at[index] = self.fit.iteration
+            if found is not None and self.fit.diverged_at[index] < 0:
                 found["energy"] = -float(self.fit.window_mean[index])
                 found["learning_rate"] = float(self.fit.schedule.rates[index])
                 self.at[index][point] = found
@@ -119,14 +124,18 @@ class Pack:
         metrics = {**primary, "updates": self.updates, **common}
         return Outcome(pair, "done", metrics, self._arrays(index))
 
+    def _extra_state(self) -> dict[str, Any]:
+        pack = [list(pair) for pair in self.seeds]
+        return {"pack": pack, "at": self.at, "latents": self.latents}
+
     def _arrays(self, index: int) -> dict[str, np.ndarray] | None:
-        if not self.context.keep_arrays or self.latents is None:
+        if self.latents is None:
             return None
         sources = self.sources[index]
         return {
             "s": sources.s,
             "x": sources.x,
-            "z": self.latents[index].cpu().numpy(),
+            "z": self.latents[index].numpy(),
             "segment": sources.segment.astype(np.int16),
         }
 

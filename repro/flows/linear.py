@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.flows.base import Bijection
+from repro.flows.elementwise import softplus
 
 
 class Permutation(Bijection):
@@ -71,7 +72,7 @@ class LULinear(Bijection):
         return x, -log_det.expand(y.shape[0])
 
     def _factors(self) -> tuple[Tensor, Tensor, Tensor]:
-        diagonal = F.softplus(self.raw_diagonal) + self.minimum_diagonal
+        diagonal = softplus(self.raw_diagonal) + self.minimum_diagonal
         constants = torch.arange(2, dtype=diagonal.dtype, device=diagonal.device)
         entries = torch.cat((self.lower, self.upper, diagonal, constants))
         lower, upper = entries[self.positions].unbind(dim=0)

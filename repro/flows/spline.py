@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from repro.flows.elementwise import softplus
+
 MINIMUM_BIN = 1e-3  # share of the box that every bin keeps, in width and in height
 MINIMUM_SLOPE = 1e-3
 
@@ -50,7 +52,7 @@ def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> tuple[Te
     """Left edge, width, bottom, height and both slopes (...) of the bin that holds x."""
     bins = (raw.shape[-1] + 1) // 3
     edges, sizes = _knots(raw[..., : 2 * bins].unflatten(-1, (2, bins)), bound)
-    slopes = F.pad(MINIMUM_SLOPE + F.softplus(raw[..., 2 * bins :]), (1, 1), value=1.0)
+    slopes = F.pad(MINIMUM_SLOPE + softplus(raw[..., 2 * bins :]), (1, 1), value=1.0)
     searched = edges[..., 1 if inverse else 0, 1:]
     index = (x.unsqueeze(-1) >= searched).sum(dim=-1)
     slope_pair = torch.stack((slopes[..., :-1], slopes[..., 1:]), dim=-2)
@@ -94,10 +96,23 @@ def _invert_bin(
     a = height * (secant - slope_0) + rise * bend
     b = height * slope_0 - rise * bend
     c = -secant * rise
-    root = torch.sqrt((b * b - 4 * a * c).clamp_min(0))  # float32 can dip just below zero
-    t = 2 * c / (-b - root)
+    # Rounding can take the discriminant below zero; the square root of 0 has no gradient.
+    root = torch.sqrt((b * b - 4 * a * c).clamp_min(torch.finfo(y.dtype).tiny))
+    t = _stable_root(a, b, c, root)
     denominator = secant + bend * t * (1 - t)
     return left + t * size, -_log_slope(t, secant, slope_0, slope_1, denominator)
+
+
+def _stable_root(a: Tensor, b: Tensor, c: Tensor, root: Tensor) -> Tensor:
+    """The root of a t^2 + b t + c in [0, 1], by the formula that subtracts no near-equal numbers.
+
+    `root` is the square root of the discriminant; where b < 0, a is positive.
+    """
+    rising = b >= 0
+    small = 2 * c / torch.where(rising, -b - root, -1.0)
+    large = (root - b) / torch.where(rising, 1.0, 2 * a)
+    t = torch.where(rising, small, large)
+    return t + (t.clamp(0, 1) - t).detach()  # rounding stays in the bin, gradients pass
 
 
 def _log_slope(

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from repro.flows.autoregressive import AutoregressiveSpline
 from repro.flows.base import Bijection, Chain
+from repro.flows.elementwise import sigmoid, softplus
 from repro.flows.linear import LULinear, Permutation
 from repro.models.base import IdentifiableModel
 from repro.randomness import keep_masks
@@ -85,16 +85,17 @@ class IFlow(IdentifiableModel):
 
     def natural_parameters(self, segment: Tensor) -> tuple[Tensor, Tensor]:
         """Natural parameters xi < 0 and eta, each (B, D), of the segments u (B,)."""
-        table = self.prior(self.one_hot).unflatten(-1, (self.dim, 2))
-        raw_xi, raw_eta = table[segment].unbind(dim=-1)
+        # Picked by a product: the gradient of indexing adds up in an order that the pack decides.
+        raw = self.one_hot[segment] @ self.prior(self.one_hot)
+        raw_xi, raw_eta = raw.unflatten(-1, (self.dim, 2)).unbind(dim=-1)
         if self.activation == "xi_only":
-            return -F.softplus(raw_xi), raw_eta
+            return -softplus(raw_xi), raw_eta
         return -self._activate(raw_xi), self._activate(raw_eta)
 
     def _activate(self, raw: Tensor) -> Tensor:
         if self.activation == "softplus":
-            return F.softplus(raw)
-        return torch.sigmoid(raw) * (5.0 if self.activation == "sigmoid5" else 1.0)
+            return softplus(raw)
+        return sigmoid(raw) * (5.0 if self.activation == "sigmoid5" else 1.0)
 
     def _log_density(
         self, x: Tensor, segment: Tensor, dropout: Tensor | None

@@ -68,8 +68,9 @@ class IVAE(IdentifiableModel):
         return self.encoder_mean(both), self.encoder_log_variance(both).exp()
 
     def _prior(self, segment: Tensor) -> tuple[Tensor | float, Tensor]:
-        mean = 0.0 if self.prior_mean is None else self.prior_mean(self.one_hot)[segment]
-        return mean, self.prior_log_variance(self.one_hot)[segment].exp()
+        chosen = self.one_hot[segment]
+        mean = 0.0 if self.prior_mean is None else self.prior_mean(chosen)
+        return mean, self.prior_log_variance(chosen).exp()
 
     def _log_weight(self, x: Tensor, segment: Tensor, noise: Tensor) -> Tensor:
         """Log p(x, z | u) / q(z | x, u) at the posterior samples that noise (..., B, D) makes."""

@@ -14,8 +14,9 @@ from torch.func import functional_call, vmap
 class SeedStack:
     """S models of one architecture with their parameters stacked along a first dimension.
 
-    `parameters` maps names to leaf tensors (S, ...). Buffers that are equal in all models are
-    kept once, the others are stacked. S = 1 takes the same path.
+    `parameters` maps names to leaf tensors (S, ...). Buffers (S, ...) that are equal in all models
+    take the memory of one. Every tensor has the seeds in front, also when S = 1, so that each seed
+    takes the same path through the same kernels whoever shares its stack.
     """
 
     def __init__(self, models: Sequence[nn.Module], device: str = "cpu") -> None:
@@ -25,14 +26,11 @@ class SeedStack:
             name: torch.stack(values).to(device).requires_grad_()
             for name, values in _by_name(m.named_parameters() for m in models).items()
         }
-        self.buffers: dict[str, Tensor] = {}
-        self._buffer_dims: dict[str, int | None] = {}
         # One entry a name: layers may share a mask, and each must find it under its own name.
         buffers = (m.named_buffers(remove_duplicate=False) for m in models)
-        for name, values in _by_name(buffers).items():
-            shared = all(torch.equal(values[0], value) for value in values[1:])
-            self.buffers[name] = (values[0] if shared else torch.stack(values)).to(device)
-            self._buffer_dims[name] = None if shared else 0
+        self.buffers = {
+            name: _stacked(values).to(device) for name, values in _by_name(buffers).items()
+        }
 
     def call(self, method: str, *inputs: Any, in_dims: Sequence[int | None]) -> Any:  # noqa: ANN401
         """Call a method of every model; `in_dims` is 0 for inputs that differ by seed, else None.
@@ -45,15 +43,12 @@ class SeedStack:
             state = {f"model.{k}": v for k, v in (parameters | buffers).items()}
             return functional_call(bound, state, arguments)
 
-        dims = (0, self._buffer_dims, *in_dims)
-        return vmap(one, in_dims=dims)(self.parameters, self.buffers, *inputs)
+        return vmap(one, in_dims=(0, 0, *in_dims))(self.parameters, self.buffers, *inputs)
 
     def member(self, index: int) -> nn.Module:
         """A plain model with the parameters and buffers of one seed, detached from the stack."""
         model = copy.deepcopy(self.base).to_empty(device="cpu")
-        state = {name: value[index] for name, value in self.parameters.items()}
-        for name, value in self.buffers.items():
-            state[name] = value if self._buffer_dims[name] is None else value[index]
+        state = {k: value[index] for k, value in (self.parameters | self.buffers).items()}
         with torch.no_grad():
             buffers = model.named_buffers(remove_duplicate=False)
             for name, target in [*model.named_parameters(), *buffers]:
@@ -89,3 +84,10 @@ def _by_name(named: Any) -> dict[str, list[Tensor]]:  # noqa: ANN401
         for name, value in pairs:
             gathered.setdefault(name, []).append(value.detach())
     return gathered
+
+
+def _stacked(values: list[Tensor]) -> Tensor:
+    """One tensor (S, ...): a view that repeats the first value if all are equal."""
+    if all(torch.equal(values[0], value) for value in values[1:]):
+        return values[0].expand(len(values), *values[0].shape)
+    return torch.stack(values)
