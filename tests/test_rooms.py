@@ -67,7 +67,9 @@ def test_a_room_imports_only_what_stands_before_it(room: str) -> None:
 
 @pytest.mark.parametrize("room", sorted(TORCH_FREE))
 def test_rooms_without_models_never_import_torch(room: str) -> None:
-    guilty = [file for file in files(room) if any(n.split(".")[0] == "torch" for n in imports(file))]
+    guilty = [
+        file for file in files(room) if any(n.split(".")[0] == "torch" for n in imports(file))
+    ]
     assert guilty == []
 
 
@@ -77,5 +79,7 @@ def test_figures_draw_without_torch() -> None:
 
 
 def test_no_file_outgrows_its_concept() -> None:
-    long = {f.name: n for f in PACKAGE.rglob("*.py") if (n := len(f.read_text().splitlines())) > 400}
+    long = {
+        f.name: n for f in PACKAGE.rglob("*.py") if (n := len(f.read_text().splitlines())) > 400
+    }
     assert long == {}

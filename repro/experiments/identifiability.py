@@ -55,7 +55,7 @@ class Pack:
         self.sources = [unique[pair.data_seed] for pair in seeds]
         self.model, self.fit = _make_fit(config, self.seeds, self.sources, context.device)
         self.at: list[dict[str, dict[str, Any]]] = [{} for _ in seeds]
-        self.latents: Tensor | None = None  # (S, N, D) at the primary evaluation, if kept
+        self.latents: Tensor | None = None  # (S, N, D) once the primary evaluation is made
         if context.resume_from is not None:
             self._resume()
 
@@ -103,7 +103,7 @@ class Pack:
     def _evaluate(self, point: str) -> None:
         evaluation = self.config["evaluation"]
         metrics, latents = evaluate(self.fit.stack, self.sources, self.seeds, evaluation)
-        if self.context.keep_arrays and point == evaluation["primary"]:
+        if point == evaluation["primary"]:
             self.latents = latents.cpu()
         for index, found in enumerate(metrics):
             if found is None and self.fit.diverged_at[index] < 0:
@@ -129,7 +129,7 @@ class Pack:
         return {"pack": pack, "at": self.at, "latents": self.latents}
 
     def _arrays(self, index: int) -> dict[str, np.ndarray] | None:
-        if self.latents is None:
+        if self.latents is None or not self.context.keep_arrays:
             return None
         sources = self.sources[index]
         return {

@@ -21,7 +21,8 @@ PAIRS = [SeedPair(seed, 1) for seed in range(1, 11)]
 @pytest.fixture
 def compose(tmp_path: Path) -> Any:
     def make(*words: str) -> Any:
-        fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu", "launcher.workers=1",
+        fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu",
+                 "launcher.workers=1",
                  f"paths.results={tmp_path}"]  # fmt: skip
         return compose_tree(TREE, [*fixed, *words])
 

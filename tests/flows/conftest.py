@@ -1,0 +1,100 @@
+"""The list of bijections that every property is tested on: a new flow is one more line in it."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from repro.flows.autoregressive import AutoregressiveSpline
+from repro.flows.base import Bijection, Chain
+from repro.flows.linear import LULinear, Permutation
+from repro.flows.spline import parameters_per_feature, rational_quadratic
+
+BOUND = 3.0
+BINS = 5
+DIMS = (1, 2, 5)
+
+
+class ElementwiseSpline(Bijection):
+    """The bare spline as a bijection: raw parameters (D, 3K - 1) of its own for each feature."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(torch.zeros(dim, parameters_per_feature(BINS)))
+
+    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        raw = self.raw.expand(len(x), *self.raw.shape)
+        y, log_slopes = rational_quadratic(x, raw, BOUND)
+        return y, log_slopes.sum(dim=-1)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        raw = self.raw.expand(len(y), *self.raw.shape)
+        x, log_slopes = rational_quadratic(y, raw, BOUND, inverse=True)
+        return x, log_slopes.sum(dim=-1)
+
+
+def spline(dim: int) -> AutoregressiveSpline:
+    return AutoregressiveSpline(dim, hidden=12, blocks=2, bins=BINS, bound=BOUND)
+
+
+def released_chain(dim: int) -> Chain:
+    step = [[Permutation(dim), LULinear(dim), spline(dim)] for _ in range(2)]
+    return Chain([*itertools.chain(*step), Permutation(dim), LULinear(dim)])
+
+
+BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
+    "permutation": Permutation,
+    "lu": LULinear,
+    "elementwise_spline": ElementwiseSpline,
+    "autoregressive_spline": spline,
+    "empty_chain": lambda dim: Chain([]),
+    "chain": released_chain,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bijection to be made, of D features."""
+
+    name: str
+    dim: int
+
+    def make(self, seed: int = 0, spread: float = 0.1) -> Bijection:
+        """The bijection with every parameter moved at random from where it starts."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            bijection = BIJECTIONS[self.name](self.dim)
+            with torch.no_grad():
+                for parameter in bijection.parameters():
+                    parameter += spread * torch.randn_like(parameter)
+        return bijection
+
+    def points(self, count: int = 64, seed: int = 0) -> Tensor:
+        """Random points (count, D), most of them inside the box."""
+        source = torch.Generator().manual_seed(seed)
+        return 1.5 * torch.randn(count, self.dim, generator=source)
+
+    def awkward_points(self, *sizes: float) -> Tensor:
+        """Points (N, D) at 0, at the box's edge, next to it and at +-`sizes`: alike and mixed."""
+        edge = torch.tensor(BOUND)
+        inside, outside = torch.nextafter(edge, edge * 0), torch.nextafter(edge, edge * 2)
+        values = torch.tensor([0.0, BOUND, inside, outside, *sizes])
+        values = torch.cat((values, -values))
+        source = torch.Generator().manual_seed(1)
+        mixed = values[torch.randint(len(values), (40, self.dim), generator=source)]
+        return torch.cat((values[:, None].expand(-1, self.dim), mixed))
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(params=itertools.product(BIJECTIONS, DIMS), ids=lambda p: f"{p[0]}-{p[1]}d")
+def case(request) -> Case:
+    return Case(*request.param)
