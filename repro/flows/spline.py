@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,6 +12,17 @@ from repro.flows.elementwise import softplus
 
 MINIMUM_BIN = 1e-3  # share of the box that every bin keeps, in width and in height
 MINIMUM_SLOPE = 1e-3
+
+
+class _Bin(NamedTuple):
+    """The bin that holds a value: its corner, its sizes and the slopes at its ends, each (...)."""
+
+    left: Tensor
+    bottom: Tensor
+    width: Tensor
+    height: Tensor
+    slope_0: Tensor
+    slope_1: Tensor
 
 
 def parameters_per_feature(bins: int) -> int:
@@ -31,11 +44,8 @@ def rational_quadratic(
     """
     inside = (x >= -bound) & (x <= bound)
     clamped = x.clamp(-bound, bound)  # before the spline: no NaN gradient leaks through `where`
-    left, size, bottom, height, slope_0, slope_1 = _select_bin(clamped, raw, bound, inverse)
-    if inverse:
-        image, log_slope = _invert_bin(clamped, left, size, bottom, height, slope_0, slope_1)
-    else:
-        image, log_slope = _map_bin(clamped, left, size, bottom, height, slope_0, slope_1)
+    found = _select_bin(clamped, raw, bound, inverse)
+    image, log_slope = (_invert_bin if inverse else _map_bin)(clamped, found)
     return torch.where(inside, image, x), torch.where(inside, log_slope, torch.zeros_like(x))
 
 
@@ -48,8 +58,8 @@ def _knots(raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     return edges[..., :-1], edges[..., 1:] - edges[..., :-1]
 
 
-def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> tuple[Tensor, ...]:
-    """Left edge, width, bottom, height and both slopes (...) of the bin that holds x."""
+def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> _Bin:
+    """The bin that holds x (...), by its left edge, or its bottom when `inverse`."""
     bins = (raw.shape[-1] + 1) // 3
     edges, sizes = _knots(raw[..., : 2 * bins].unflatten(-1, (2, bins)), bound)
     slopes = F.pad(MINIMUM_SLOPE + softplus(raw[..., 2 * bins :]), (1, 1), value=1.0)
@@ -58,49 +68,32 @@ def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> tuple[Te
     slope_pair = torch.stack((slopes[..., :-1], slopes[..., 1:]), dim=-2)
     table = torch.cat((edges, sizes, slope_pair), dim=-2)  # (..., 6, K)
     picked = table.gather(-1, index[..., None, None].expand(*table.shape[:-1], 1)).squeeze(-1)
-    left, bottom, size, height, slope_0, slope_1 = picked.unbind(dim=-1)
-    return left, size, bottom, height, slope_0, slope_1
+    return _Bin(*picked.unbind(dim=-1))
 
 
-def _map_bin(
-    x: Tensor,
-    left: Tensor,
-    size: Tensor,
-    bottom: Tensor,
-    height: Tensor,
-    slope_0: Tensor,
-    slope_1: Tensor,
-) -> tuple[Tensor, Tensor]:
+def _map_bin(x: Tensor, at: _Bin) -> tuple[Tensor, Tensor]:
     """Image and log-slope of x within its bin (NSF equations 4 and 5)."""
-    secant = height / size
-    t = (x - left) / size
+    secant = at.height / at.width
+    t = (x - at.left) / at.width
     mixed = t * (1 - t)
-    denominator = secant + (slope_0 + slope_1 - 2 * secant) * mixed
-    image = bottom + height * (secant * t * t + slope_0 * mixed) / denominator
-    return image, _log_slope(t, secant, slope_0, slope_1, denominator)
+    denominator = secant + (at.slope_0 + at.slope_1 - 2 * secant) * mixed
+    image = at.bottom + at.height * (secant * t * t + at.slope_0 * mixed) / denominator
+    return image, _log_slope(t, secant, at, denominator)
 
 
-def _invert_bin(
-    y: Tensor,
-    left: Tensor,
-    size: Tensor,
-    bottom: Tensor,
-    height: Tensor,
-    slope_0: Tensor,
-    slope_1: Tensor,
-) -> tuple[Tensor, Tensor]:
+def _invert_bin(y: Tensor, at: _Bin) -> tuple[Tensor, Tensor]:
     """Pre-image of y within its bin and the log-slope of the inverse (NSF equations 6 to 8)."""
-    secant = height / size
-    rise = y - bottom
-    bend = slope_0 + slope_1 - 2 * secant
-    a = height * (secant - slope_0) + rise * bend
-    b = height * slope_0 - rise * bend
+    secant = at.height / at.width
+    rise = y - at.bottom
+    bend = at.slope_0 + at.slope_1 - 2 * secant
+    a = at.height * (secant - at.slope_0) + rise * bend
+    b = at.height * at.slope_0 - rise * bend
     c = -secant * rise
     # Rounding can take the discriminant below zero; the square root of 0 has no gradient.
     root = torch.sqrt((b * b - 4 * a * c).clamp_min(torch.finfo(y.dtype).tiny))
     t = _stable_root(a, b, c, root)
     denominator = secant + bend * t * (1 - t)
-    return left + t * size, -_log_slope(t, secant, slope_0, slope_1, denominator)
+    return at.left + t * at.width, -_log_slope(t, secant, at, denominator)
 
 
 def _stable_root(a: Tensor, b: Tensor, c: Tensor, root: Tensor) -> Tensor:
@@ -115,8 +108,7 @@ def _stable_root(a: Tensor, b: Tensor, c: Tensor, root: Tensor) -> Tensor:
     return t + (t.clamp(0, 1) - t).detach()  # rounding stays in the bin, gradients pass
 
 
-def _log_slope(
-    t: Tensor, secant: Tensor, slope_0: Tensor, slope_1: Tensor, denominator: Tensor
-) -> Tensor:
-    numerator = slope_1 * t * t + 2 * secant * t * (1 - t) + slope_0 * (1 - t) * (1 - t)
+def _log_slope(t: Tensor, secant: Tensor, at: _Bin, denominator: Tensor) -> Tensor:
+    rest = 1 - t
+    numerator = at.slope_1 * t * t + 2 * secant * t * rest + at.slope_0 * rest * rest
     return 2 * torch.log(secant) + torch.log(numerator) - 2 * torch.log(denominator)

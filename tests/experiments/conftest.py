@@ -1,6 +1,7 @@
 """Tiny configs of the task `identifiability`, composed from conf/ as a run's are."""
 
 import pytest
+import torch
 
 from repro.config.compose import compose_defaults
 from repro.config.tree import Tree
@@ -17,6 +18,15 @@ TINY = [
     "evaluation.importance_samples=4",
 ]
 OF_THE_MODEL = {"iflow": ["model.flow_length=1", "model.bins=4"], "ivae": []}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """With more, MKL may split a product differently for packs of different sizes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
