@@ -29,7 +29,7 @@ status: install  ## say what is done, missing, failed and diverged (SCALE=quick)
 	$(REPRO) status scale=$(SCALE)
 
 test: install-dev  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto $(TESTS)
 
 lint: install-dev  ## check style and types
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -95,9 +96,7 @@ def run(args: argparse.Namespace) -> int:
     todo = jobs(planned)
     print(overview.plan_table(planned), flush=True)
     code = _run_jobs(planned, todo) if todo else 0
-    names = ",".join(dict.fromkeys(one.cell.experiment for one in planned))
-    scales = ",".join(dict.fromkeys(one.cell.scale for one in planned))
-    print(f"\nTo draw what is stored: repro figures experiment={names} scale={scales}")
+    print(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
 
 

@@ -331,7 +331,7 @@ def test_run_hands_over_what_is_missing_and_points_to_the_figures(
     assert sum(len(job.seeds) for job in launched["jobs"]) == 7
     assert launched["options"][0]["workers"] == 2
     assert launched["options"][0]["threads"] == 1
-    assert f"repro figures experiment={NAME} scale=quick" in out
+    assert f"repro figures experiment={NAME} launcher.workers=2 threads=1\n" in out
 
 
 def test_run_of_everything_covers_every_experiment(

@@ -105,9 +105,9 @@ class Cosine:
 
 @dataclass
 class Scoring:
-    """When and how latents are scored; `at` in updates, `primary` one of them or "end"."""
+    """When and how latents are scored; `at` in iterations from 0, `primary` one or "end"."""
 
-    at: list[int] = limited(at_least=1)  # noqa: RUF009
+    at: list[int] = limited(at_least=0)  # noqa: RUF009
     primary: str = limited()
     latent: str = limited(choices=LATENTS)
     importance_samples: int = limited(at_least=1)

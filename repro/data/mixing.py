@@ -30,7 +30,7 @@ class Layer(NamedTuple):
 def draw_layer(random: np.random.RandomState, dim: int) -> Layer:
     """The next mixing layer of `random`: unit columns and a condition number in the low quarter.
 
-    Source: FACTS A4 step 4; `lib/data.py` of the released iFlow code.
+    Source: `generate_mixing_matrix` in `lib/data.py` of the released iFlow code.
     """
     threshold = _condition_threshold(random, dim)
     draws = 0
@@ -44,7 +44,7 @@ def draw_layer(random: np.random.RandomState, dim: int) -> Layer:
 def mix(s: Singles, matrices: Sequence[Singles]) -> Singles:
     """The observations (N, D) float32 of sources (N, D): leaky-tanh layers, the last one linear.
 
-    Source: FACTS A4 step 5.
+    Source: `generate_data` in `lib/data.py` of the released iFlow code (activation `xtanh`).
     """
     x = s
     for matrix in matrices[:-1]:

@@ -75,7 +75,8 @@ def generate(data: Mapping[str, Any], data_seed: int) -> Sources:
     Raises:
         DataError: if the config has a key missing or a value out of range, or the seed is.
 
-    Source: FACTS A4; `lib/data.py` of the released iFlow code.
+    Source: `generate_nonstationary_sources` and `generate_data` in `lib/data.py` of the released
+    iFlow code.
     """
     recipe = _read(data)
     random = np.random.RandomState(_checked_seed(data_seed))
@@ -101,7 +102,7 @@ def oracle_log_likelihood(sources: Sources, data: Mapping[str, Any]) -> Floats:
     Raises:
         DataError: if the prior is not Gaussian or the observations carry noise.
 
-    Source: FACTS A9.
+    Source: change of variables through the known mixing network.
     """
     recipe = _read(data)
     if recipe.prior != "gauss" or recipe.noise > 0:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from repro.data.sources import Sources, generate
-from repro.errors import ConfigError
+from repro.errors import ConfigError, StoreError
 from repro.experiments.evaluation import evaluate
 from repro.jobs import Context, Interrupted, Outcome, SeedPair
 from repro.models.base import IdentifiableModel, count_parameters
@@ -29,6 +29,7 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
     Raises:
         ConfigError: if `evaluation.primary` names an iteration that the training does not reach.
         Interrupted: when asked to stop, with the checkpoint on disk.
+        StoreError: if the checkpoint to go on from is damaged or another job's.
     """
     pack = Pack(config, seeds, context)
     try:
@@ -91,14 +92,22 @@ class Pack:
     def _resume(self) -> None:
         path = self.context.resume_from
         assert path is not None
-        saved = load_fit(path)
+        try:
+            self._take(load_fit(path))
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise StoreError(
+                f"the checkpoint {path} does not belong to this job ({error!r}); delete it and "
+                "run again: the job then starts from its beginning"
+            ) from error
+        self.context.resumed_at = self.fit.iteration
+
+    def _take(self, saved: Mapping[str, Any]) -> None:
         packed = [SeedPair(*pair) for pair in saved["pack"]]
         rows = [packed.index(pair) for pair in self.seeds]
         self.fit.load(saved["fit"], rows)
         self.at = [saved["at"][row] for row in rows]
         if saved["latents"] is not None:
             self.latents = saved["latents"][rows]
-        self.context.resumed_at = self.fit.iteration
 
     def _evaluate(self, point: str) -> None:
         evaluation = self.config["evaluation"]

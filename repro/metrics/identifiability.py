@@ -41,8 +41,8 @@ def matched_correlations(s: ArrayLike, z: ArrayLike) -> Match:
         ValueError: if the shapes differ, fewer than three points are given, or a value is not
             finite.
 
-    Source: FACTS A8; `mean_corr_coef` in `lib/metrics.py` of the released iFlow code (absolute
-    Pearson correlations, linear assignment).
+    Source: Hyvarinen & Morioka 2016 (MCC); `mean_corr_coef` in `lib/metrics.py` of the released
+    iFlow code (absolute Pearson correlations, linear assignment).
     """
     correlations = _correlations(*_checked(s, z))
     assignment = _assign(np.abs(correlations))
@@ -68,7 +68,7 @@ def within_segment_mcc(s: ArrayLike, z: ArrayLike, segment: ArrayLike) -> float:
     Raises:
         ValueError: as `matched_correlations`, or if a segment has fewer than three points.
 
-    Source: FACTS A8 (5D seed 49: observations .522; seed 48: .444).
+    Source: ours; in 5D the observations themselves score .522 for data seed 49, .444 for 48.
     """
     true, found = _checked(s, z)
     centred_s, centred_z = np.empty_like(true), np.empty_like(found)

@@ -76,7 +76,7 @@ class IFlow(IdentifiableModel):
     def sample(self, segment: Tensor, source: torch.Generator | None = None) -> Tensor:
         """Samples x (B, D) of the segments u (B,): z from the Gaussian prior, through the inverse.
 
-        Source: FACTS of the prior: T(z) = (z^2, z) makes p(z | u) normal.
+        Source: Li, Hooi & Lee 2020, equation for p(z | u): with T(z) = (z^2, z) it is normal.
         """
         xi, eta = self.natural_parameters(segment)
         noise = torch.randn(xi.shape, generator=source, dtype=xi.dtype).to(xi.device)

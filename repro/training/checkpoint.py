@@ -27,6 +27,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise StoreError(
-            f"the checkpoint {path} cannot be read ({error}); delete it and run again: "
-            "the job then starts from its beginning"
+            f"the checkpoint {path} cannot be read ({type(error).__name__}: "
+            f"{str(error).partition(chr(10))[0]}); delete it and run again: the job then starts "
+            "from its beginning"
         ) from error

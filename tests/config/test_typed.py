@@ -1,6 +1,7 @@
 """Typed values: spelling does not matter, type and limits do."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,4 +91,4 @@ def test_every_fidelity_switch_is_set_and_explained(file: Path) -> None:
     assert set(written) - {"defaults"} == fields
     for name in fields:
         line = next(x for x in file.read_text().splitlines() if x.startswith(f"{name}:"))
-        assert "FACTS" in line.partition("#")[2]
+        assert re.search(r"\(.+\)", line.partition("#")[2]), f"{name} names no source"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from repro.data.sources import generate
-from repro.errors import ConfigError
+from repro.errors import ConfigError, StoreError
 from repro.experiments import identifiability
 from repro.experiments.identifiability import Pack, count_updates, run
 from repro.jobs import Context, Interrupted, SeedPair
@@ -343,6 +343,13 @@ def test_a_resumed_run_can_be_interrupted_again(make_config, model, tmp_path):
     for outcome, expected in zip(run(config, SEEDS, context), straight, strict=True):
         assert_same(outcome, expected)
     assert context.resumed_at == 20
+
+
+def test_a_checkpoint_of_other_seeds_is_refused_with_the_remedy(make_config, model, tmp_path):
+    config = make_config(model)
+    interrupt(config, tmp_path / "c.pt", after=6)
+    with pytest.raises(StoreError, match="delete it and run again"):
+        run(config, (SeedPair(99, 1),), Context(resume_from=tmp_path / "c.pt"))
 
 
 @pytest.mark.parametrize(("before", "after"), [(True, False), (False, True), (True, True)])
