@@ -191,7 +191,7 @@ def test_a_worker_that_cannot_start_ends_the_run_and_says_why(
     summary, _ = run(some_jobs(make_job, 3), environment=environment)
     assert "could not start" in summary.trouble
     assert (summary.left, len(summary.failed), summary.ok) == (4, 1, False)
-    assert "nowhere" in store.failures(f"{0:012d}")[0].traceback
+    assert "encodings" in store.failures(f"{0:012d}")[0].traceback
 
 
 def test_two_runners_over_the_same_jobs_run_each_seed_once(
