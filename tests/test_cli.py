@@ -249,7 +249,7 @@ def test_figures_see_only_the_rows_that_were_asked_for(
     for seed in (1, 2, 99):
         store(seed)
     store(1, "done", "model.hidden=3", "model=iflow")
-    code, out, err = out_of(capsys, "figures")
+    code, out, err = out_of(capsys, "figures", f"experiment={NAME}")
     [(rows, notes)] = calls
     assert (code, err) == (0, "")
     assert [row["data_seed"] for row in rows] == [1, 2]
