@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from repro.runner.durations import remaining
 from repro.runner.plan import PlannedCell
 
 WIDTH = 80
@@ -32,7 +33,7 @@ def status_table(planned: Sequence[PlannedCell]) -> str:
     """A line an experiment: its counts and the time left, and the files that tell of failures."""
     rows = [
         [entry["experiment"], entry["scale"], *(str(entry[name]) for name in COUNTS),
-         duration(entry["expected_seconds"])]
+         remaining(entry["expected_seconds"])]
         for entry in entries(planned)
     ]  # fmt: skip
     table = aligned([["experiment", "scale", *COUNTS, "time left"], *rows], left=2)
@@ -46,18 +47,6 @@ def plan_table(planned: Sequence[PlannedCell]) -> str:
         grouped.setdefault((one.cell.experiment, one.cell.scale), []).append(one)
     blocks = [_block(cells) for cells in grouped.values()]
     return "\n\n".join([*blocks, *_failure_lines(planned)])
-
-
-def duration(seconds: float) -> str:
-    """A duration in words, in its two largest units, for example `3 min 20 s`."""
-    whole = round(seconds)
-    if whole < 1:
-        return "under 1 s" if seconds > 0 else "none"
-    parts = _units(whole)
-    if len(parts) > 2 or parts[0][1] in ("d", "h"):
-        unit = {"d": 3600, "h": 60, "min": 1}[parts[0][1]]
-        parts = _units(max(1, round(whole / unit)) * unit)
-    return " ".join(f"{number} {unit}" for number, unit in parts[:2])
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -100,7 +89,7 @@ def _block(cells: Sequence[PlannedCell]) -> str:
     labels = differing(one.cell.config for one in cells)
     rows = [
         [label, one.cell.id, *(str(len(getattr(one, name))) for name in COUNTS),
-         duration(one.expected_seconds)]
+         remaining(one.expected_seconds)]
         for label, one in zip(labels, cells, strict=True)
     ]  # fmt: skip
     return f"{head}\n{aligned([['cell', 'id', *COUNTS, 'time left'], *rows], left=2)}"
@@ -110,20 +99,12 @@ def _time_left(seconds: float) -> str:
     if seconds == 0:
         return "nothing left to do"
     about = "about " if seconds >= 0.5 else ""
-    return f"{about}{duration(seconds)} left"
+    return f"{about}{remaining(seconds)} left"
 
 
 def _failure_lines(planned: Sequence[PlannedCell]) -> list[str]:
     files = {one.paths.failure(one.cell.id): len(one.failed) for one in planned if one.failed}
     return [f"{count} failed: see {os.path.relpath(file)}" for file, count in files.items()]
-
-
-def _units(seconds: int) -> list[tuple[int, str]]:
-    found = []
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        number, seconds = divmod(seconds, size)
-        found.append((number, unit))
-    return [part for part in found if part[0]]
 
 
 def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:

@@ -13,22 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from repro.jobs import Job
+from repro.runner.durations import duration
 from repro.runner.forecast import Forecast, Running
 from repro.runner.summary import Summary
 
 _EVERY = 15.0  # seconds between two progress lines
-
-
-def duration(seconds: float) -> str:
-    """Returns a time span in its two largest units, as in `3 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
 
 
 def title(job: Job) -> str:

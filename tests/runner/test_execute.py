@@ -1,6 +1,7 @@
 """One job in this process: seeds are claimed, rows stored once, checkpoints found and dropped."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,9 +184,11 @@ def test_progress_is_throttled_but_the_last_step_is_told(
     make_job: Callable[..., Job], store: Store
 ) -> None:
     events = []
+    started = time.monotonic()
     run_job(make_job(steps=200), store, events.append, lambda: False)
+    halves = (time.monotonic() - started) / 0.5  # it speaks twice a second, however slow the steps
     told = [event for event in events if event["event"] == "progress"]
-    assert len(told) <= 5
+    assert len(told) <= min(3 + halves, 200)
     assert told[-1] == {"event": "progress", "step": 200, "steps": 200}
 
 

@@ -1,30 +1,8 @@
-"""Tables and durations: aligned, within 80 letters, and in words."""
+"""Tables: aligned, within 80 letters, and in words."""
 
 from typing import Any
 
-import pytest
-
-from repro.runner.overview import WIDTH, aligned, differing, duration
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "none"),
-        (0.2, "under 1 s"),
-        (1, "1 s"),
-        (59.6, "1 min"),
-        (200, "3 min 20 s"),
-        (3600, "1 h"),
-        (3 * 3600 + 299, "3 h 5 min"),
-        (86399, "1 d"),
-        (90000 + 59, "1 d 1 h"),
-        (86400 + 120, "1 d"),
-        (1000 * 86400, "1000 d"),
-    ],
-)
-def test_durations_have_at_most_two_units(seconds: float, words: list[str]) -> None:
-    assert duration(seconds) == words
+from repro.runner.overview import WIDTH, aligned, differing
 
 
 def test_no_line_is_wider_than_the_page() -> None:

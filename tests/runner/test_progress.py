@@ -9,7 +9,7 @@ from rich.console import Console
 
 from repro.jobs import Job
 from repro.runner.forecast import Forecast
-from repro.runner.progress import LineReporter, LiveReporter, duration, make_reporter
+from repro.runner.progress import LineReporter, LiveReporter, make_reporter
 from repro.runner.rows import RowKey
 from repro.runner.summary import Summary
 
@@ -21,20 +21,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "0 s"),
-        (59.6, "1 min 00 s"),
-        (125, "2 min 05 s"),
-        (11100, "3 h 05 min"),
-        (90000, "1 d 01 h"),
-    ],
-)
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_the_forecast_follows_the_measured_rate(make_job: Callable[..., Job]) -> None:
