@@ -56,7 +56,7 @@ def test_a_worker_serves_job_after_job_and_ends_when_told(
         assert len(hear(worker, "stored")["rows"]) == 2
         hear(worker, "finished")
     worker.stdin.close()
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
     assert len(store.read("fake")) == 6
     assert worker.stderr.read() == b""
 
@@ -80,14 +80,14 @@ def test_sigterm_stops_after_a_checkpoint(
     worker.send_signal(signal.SIGINT)  # ignored: the launcher decides
     worker.send_signal(signal.SIGTERM)
     assert hear(worker, "stopped")["checkpoint"] is True
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
     assert store.read("fake") == []
 
 
 def test_sigterm_ends_an_idle_worker(worker: subprocess.Popen[bytes]) -> None:
     hear(worker, "ready")
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
 
 
 def test_a_launcher_that_is_gone_stops_the_worker_with_a_checkpoint(
@@ -98,7 +98,7 @@ def test_a_launcher_that_is_gone_stops_the_worker_with_a_checkpoint(
     worker.stdin.close()
     worker.stdout.close()
     worker.stderr.close()
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
     assert len(list(store.paths.checkpoints.glob("*.pt"))) == 1
     assert store.failures("a" * 12) == []
 
@@ -112,7 +112,7 @@ def test_kill_9_frees_the_claims_and_loses_nothing(
     paths = [store.paths.claim(job.id, pair) for pair in job.seeds]
     assert [claim(path) for path in paths] == [None, None]
     os.kill(worker.pid, signal.SIGKILL)
-    worker.wait(timeout=10)
+    worker.wait(timeout=60)
     for path in paths:
         with claim(path) as taken:
             assert taken is not None
