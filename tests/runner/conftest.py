@@ -72,7 +72,7 @@ def log(fake: Path) -> Callable[[str], list[str]]:
 def until() -> Callable[..., None]:
     """Returns a wait for something to come true."""
 
-    def wait(true: Callable[[], object], seconds: float = 15.0) -> None:
+    def wait(true: Callable[[], object], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, "waited in vain"
