@@ -15,69 +15,24 @@ import torch
 from nflows import transforms as nf
 from torch import Tensor, nn
 
+from repro.config.compose import compose_all
 from repro.experiments.identifiability import Pack
 from repro.jobs import Context, SeedPair
 from repro.training.fit import FitHooks
 
-IFLOW = {
-    "name": "iflow",
-    "flow_length": 10,
-    "bins": 8,
-    "tail_bound": 3.0,
-    "hidden": 256,
-    "blocks": 2,
-    "dropout": 0.25,
-    "lambda_hidden": None,
-    "natural_parameters": "softplus",
-    "log_pi": False,
-}
-IVAE = {
-    "name": "ivae",
-    "hidden": 50,
-    "depth": 3,
-    "slope": 0.1,
-    "decoder_variance": 0.01,
-    "prior_mean": "zero",
-}
 WARM_UP = 3
 
 
-def config(model: dict, dim: int, segments: int) -> dict:
+def config(model: str, dim: int, segments: int) -> dict:
     """The science config of a benchmark run: the published protocol on fewer points."""
-    return {
-        "task": "identifiability",
-        "data": {
-            "name": "sources",
-            "dim": dim,
-            "segments": segments,
-            "points_per_segment": 200,
-            "layers": 3,
-            "prior": "gauss",
-            "centered": False,
-            "noise": 0.0,
-            "spread": "standard_deviation",
-        },
-        "model": model,
-        "training": {
-            "optimiser": "adam",
-            "learning_rate": 1e-3,
-            "batch_size": 64,
-            "epochs": 10**6,
-            "max_updates": WARM_UP,
-            "order": "fixed",
-            "log_every": 25,
-            "schedule": {"name": "plateau", "factor": 0.25, "patience": 10},
-        },
-        "evaluation": {
-            "at": [],
-            "primary": "end",
-            "latent": "sample",
-            "importance_samples": 1,
-        },
-    }
+    words = ["experiment=identifiability_2d", "scale=paper", f"model={model}"]
+    words += [f"dim={dim}", f"segments={segments}", "data.points_per_segment=200"]
+    words += ["training.epochs=1000000", f"training.max_updates={WARM_UP}"]
+    [found] = compose_all(words)
+    return found.cells[0].config
 
 
-def stacked_ms(model: dict, dim: int, segments: int, seeds: int, iterations: int) -> float:
+def stacked_ms(model: str, dim: int, segments: int, seeds: int, iterations: int) -> float:
     """Milliseconds an iteration of a pack of `seeds`, after a warm-up."""
     pairs = tuple(SeedPair(seed, 1) for seed in range(1, seeds + 1))
     pack = Pack(config(model, dim, segments), pairs, Context())
@@ -92,17 +47,18 @@ class PlainIFlow(nn.Module):
     def __init__(self, dim: int, segments: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for _ in range(IFLOW["flow_length"]):
+        settings = config("iflow", dim, segments)["model"]
+        for _ in range(settings["flow_length"]):
             layers += [nf.RandomPermutation(dim), nf.LULinear(dim, identity_init=True)]
             layers.append(
                 nf.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
                     features=dim,
-                    hidden_features=IFLOW["hidden"],
-                    num_bins=IFLOW["bins"],
+                    hidden_features=settings["hidden"],
+                    num_bins=settings["bins"],
                     tails="linear",
-                    tail_bound=IFLOW["tail_bound"],
-                    num_blocks=IFLOW["blocks"],
-                    dropout_probability=IFLOW["dropout"],
+                    tail_bound=settings["tail_bound"],
+                    num_blocks=settings["blocks"],
+                    dropout_probability=settings["dropout"],
                 )
             )
         layers += [nf.RandomPermutation(dim), nf.LULinear(dim, identity_init=True)]
@@ -152,9 +108,9 @@ def main() -> None:
     for dim, segments in ((2, 5), (5, 40)):
         plain = plain_ms(dim, segments, arguments.iterations)
         print(f"{f'iflow {dim}D':<10}{'plain':>6}{plain:>14.1f}{plain:>10.1f}{1:>12.2f}")
-        for name, model in (("iflow", IFLOW), ("ivae", IVAE)):
+        for name in ("iflow", "ivae"):
             for pack in arguments.packs:
-                ms = stacked_ms(model, dim, segments, pack, arguments.iterations)
+                ms = stacked_ms(name, dim, segments, pack, arguments.iterations)
                 ratio = f"{plain * pack / ms:>12.2f}" if name == "iflow" else f"{'':>12}"
                 print(f"{f'{name} {dim}D':<10}{pack:>6}{ms:>14.1f}{ms / pack:>10.2f}{ratio}")
 

@@ -13,7 +13,13 @@ import pytest
 import repro
 
 PACKAGE = Path(repro.__file__).parent
-SHARED = {"errors", "jobs", "atomic", "randomness"}  # values and helpers that know no room
+SHARED = {
+    "errors",
+    "jobs",
+    "atomic",
+    "nested",
+    "randomness",
+}  # values and helpers that know no room
 ALLOWED = {
     "flows": {"flows"},
     "data": {"data"},

@@ -17,7 +17,8 @@ from repro.models.base import IdentifiableModel, count_parameters
 from repro.models.registry import make_model
 from repro.randomness import generator
 from repro.training.batches import Batches, batches_per_epoch
-from repro.training.fit import Fit, FitHooks, StopTraining, load_fit
+from repro.training.checkpoint import read_checkpoint
+from repro.training.fit import Fit, FitHooks, StopTraining
 from repro.training.noise import NoiseSource
 from repro.training.schedules import make_schedule
 from repro.training.seed_stack import SeedStack
@@ -93,7 +94,7 @@ class Pack:
         path = self.context.resume_from
         assert path is not None
         try:
-            self._take(load_fit(path))
+            self._take(read_checkpoint(path))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise StoreError(
                 f"the checkpoint {path} does not belong to this job ({error!r}); delete it and "

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from repro.errors import ConfigError, StoreError
+from repro.nested import flatten
 
 Record = Mapping[str, Any]
 Rows: TypeAlias = pd.DataFrame | Iterable[Record]
@@ -143,18 +144,10 @@ def _refuse_mixed_configs(rows: list[dict[str, Any]]) -> None:
 
 
 def _differences(by_id: Mapping[str, Mapping[str, Any]]) -> str:
-    flat = {name: _flat(config) for name, config in by_id.items()}
+    flat = {name: flatten(config) for name, config in by_id.items()}
     keys = sorted({key for config in flat.values() for key in config})
     differing = [k for k in keys if len({repr(c.get(k)) for c in flat.values()}) > 1]
     return "; ".join(
         f"{name} ({', '.join(f'{key}={config.get(key)}' for key in differing)})"
         for name, config in flat.items()
     )
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        nested = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return flat

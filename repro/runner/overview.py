@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from repro.nested import flatten
 from repro.runner.durations import remaining
 from repro.runner.plan import PlannedCell
 
@@ -61,7 +62,7 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 def differing(configs: Iterable[Mapping[str, Any]]) -> list[str]:
     """For each config, the values that set it apart from the others, for example `model=iflow`."""
-    flat = [_flat(config) for config in configs]
+    flat = [flatten(config) for config in configs]
     names = [config["model.name"] for config in flat]
     keys = [key for key in dict.fromkeys(key for config in flat for key in config)
             if len({repr(c[key]) for c in flat if key in c}) > 1]  # fmt: skip
@@ -113,11 +114,3 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
         short = text if len(text) <= width else text[: width - 1] + "~"
         cells.append(short.ljust(width) if index < left else short.rjust(width))
     return "  ".join(cells).rstrip()
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        nested = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return flat

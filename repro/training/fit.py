@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from repro.training.batches import Batches
-from repro.training.checkpoint import read_checkpoint, write_checkpoint
+from repro.training.checkpoint import write_checkpoint
 from repro.training.noise import NoiseSource
 from repro.training.optimisers import StackedAdam
 from repro.training.schedules import Schedule
@@ -144,11 +144,6 @@ class Fit:
     def _save(self, hooks: FitHooks) -> None:
         if hooks.checkpoint is not None:
             write_checkpoint(hooks.checkpoint, {"fit": self.state(), **hooks.extra_state()})
-
-
-def load_fit(path: Path) -> dict[str, Any]:
-    """The checkpoint at `path`: `fit` for `Fit.load`, beside what the caller added."""
-    return read_checkpoint(path)
 
 
 def _prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from repro.training.fit import FitHooks, StopTraining, load_fit
+from repro.training.checkpoint import read_checkpoint
+from repro.training.fit import FitHooks, StopTraining
 
 PACK = [(1, 1), (2, 2), (3, 1), (4, 4)]
 UPDATES = 24
@@ -35,7 +36,7 @@ def interrupted(setup, path, stop_at):
 
 def resumed(setup, path, pairs):
     fit = setup.fit(pairs, UPDATES)
-    saved = load_fit(path)
+    saved = read_checkpoint(path)
     fit.load(saved["fit"], [PACK.index(pair) for pair in pairs])
     made, seen = hooks(fit)
     fit.run(made)
@@ -99,7 +100,7 @@ def test_twice_interrupted_is_uninterrupted(setup, tmp_path, equal_rows):
     straight, _ = uninterrupted(setup)
     interrupted(setup, tmp_path / "c.pt", stop_at=8)
     fit = setup.fit(PACK, UPDATES)
-    fit.load(load_fit(tmp_path / "c.pt")["fit"], range(len(PACK)))
+    fit.load(read_checkpoint(tmp_path / "c.pt")["fit"], range(len(PACK)))
     with pytest.raises(StopTraining):
         fit.run(hooks(fit, tmp_path / "c.pt", stop_at=18)[0])
     fit, saved, _ = resumed(setup, tmp_path / "c.pt", PACK)
@@ -117,7 +118,7 @@ def test_a_diverged_seed_stays_diverged(setup, tmp_path, equal_rows):
     with pytest.raises(StopTraining):
         stopped.run(hooks(stopped, tmp_path / "c.pt", stop_at=9)[0])
     fit = setup.fit(PACK, UPDATES, x=x)
-    fit.load(load_fit(tmp_path / "c.pt")["fit"], range(len(PACK)))
+    fit.load(read_checkpoint(tmp_path / "c.pt")["fit"], range(len(PACK)))
     fit.run(FitHooks())
     assert fit.diverged_at.tolist() == [-1, 0, -1, -1]
     for index in range(len(PACK)):
@@ -130,7 +131,7 @@ def test_a_checkpoint_is_also_written_now_and_then(setup, tmp_path, equal_rows):
     found = []
 
     def look(step, steps):
-        found.append(load_fit(path)["fit"]["iteration"] if path.exists() else None)
+        found.append(read_checkpoint(path)["fit"]["iteration"] if path.exists() else None)
 
     made = FitHooks(checkpoint=path, checkpoint_seconds=0.0, progress=look)
     fit.run(made)
