@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from repro.flows.base import Bijection
+from repro.flows.masked_network import MaskedLinear, residual_network
 from repro.flows.spline import parameters_per_feature, rational_quadratic
 
 
-class MaskedLinear(nn.Linear):
-    """A linear layer (I, B) -> (O, B) whose weight (O, I) is used only where `mask` (O, I) is 1.
-
-    Features come first, so that the gradient of the weight is made in the weight's own layout.
-    """
-
-    mask: Tensor
-
-    def __init__(self, mask: Tensor) -> None:
-        super().__init__(mask.shape[1], mask.shape[0])
-        self.register_buffer("mask", mask, persistent=False)
-        self.masks_nothing = bool(mask.all())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Multiply x (I, B) by the masked weight and add the bias: (O, B)."""
-        weight = self.weight if self.masks_nothing else self.weight * self.mask
-        return torch.addmm(self.bias[:, None], weight, x)
-
-
 class MaskedResidualBlock(nn.Module):
-    """A pre-activation residual block (H, B) -> (H, B) of two masked linear layers.
+    """The two masked linear layers of a residual block of H hidden units.
 
     The second layer starts near zero, uniform on [-1e-3, 1e-3].
     """
@@ -38,15 +22,8 @@ class MaskedResidualBlock(nn.Module):
         super().__init__()
         self.first = MaskedLinear(mask)
         self.second = MaskedLinear(mask)
-        nn.init.uniform_(self.second.weight, -1e-3, 1e-3)
-        nn.init.uniform_(self.second.bias, -1e-3, 1e-3)
-
-    def forward(self, h: Tensor, keep: Tensor | None) -> Tensor:
-        """Add the block's residual to h (H, B); keep (H, B) are scaled dropout masks or None."""
-        residual = torch.relu(self.first(torch.relu(h)))
-        if keep is not None:
-            residual = residual * keep
-        return h + self.second(residual)
+        for parameter in self.second.parameters():
+            nn.init.uniform_(parameter, -1e-3, 1e-3)
 
 
 class MADE(nn.Module):
@@ -54,14 +31,15 @@ class MADE(nn.Module):
 
     It maps (B, D) to (B, D, P) for P values a feature.
 
-    Source: Germain et al. 2015 (MADE, arXiv 1502.03509) with the residual blocks, cyclic hidden
-    degrees and initialisation of the released bayesiains/nsf transforms/made.py.
+    Source: Germain et al. 2015 (MADE, arXiv 1502.03509) with the residual blocks, hidden degrees
+    and initialisation of the released bayesiains/nsf transforms/made.py; there the degrees go
+    round in a circle, here the same ones are sorted, so that the masks are made of blocks.
     """
 
     def __init__(self, dim: int, hidden: int, blocks: int, outputs: int) -> None:
         super().__init__()
         features = torch.arange(1, dim + 1)
-        degrees = torch.arange(hidden) % max(1, dim - 1) + min(1, dim - 1)
+        degrees = (torch.arange(hidden) % max(1, dim - 1) + min(1, dim - 1)).sort().values
         self.outputs = outputs
         self.first = MaskedLinear(_mask(degrees, features))
         between = _mask(degrees, degrees)
@@ -70,10 +48,13 @@ class MADE(nn.Module):
 
     def forward(self, x: Tensor, dropout: Tensor | None = None) -> Tensor:
         """Map x (B, D) to (B, D, P); dropout (blocks, H, B) are scaled keep masks or None."""
-        h = self.first(x.T)
-        for i, block in enumerate(self.blocks):
-            h = block(h, None if dropout is None else dropout[i])
-        return self.last(h).T.unflatten(-1, (x.shape[-1], self.outputs))
+        outputs = residual_network(self._layers(), x.T, dropout)
+        return outputs.unflatten(0, (x.shape[-1], self.outputs)).permute(2, 0, 1)
+
+    def _layers(self) -> list[MaskedLinear]:
+        blocks = (cast(MaskedResidualBlock, block) for block in self.blocks)
+        between = (layer for block in blocks for layer in (block.first, block.second))
+        return [self.first, *between, self.last]
 
 
 class AutoregressiveSpline(Bijection):
@@ -98,15 +79,24 @@ class AutoregressiveSpline(Bijection):
 
     def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to y (B, D) with log|det| (B,) in one pass."""
-        y, log_slopes = rational_quadratic(x, self.network(x, dropout), self.bound)
-        return y, log_slopes.sum(dim=-1)
+        return self._transform(x, self.network(x, dropout), inverse=False)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Map y (B, D) to x (B, D) with log|det| (B,), feature by feature."""
         x = torch.zeros_like(y)
+        log_det = torch.zeros_like(y[:, 0])
         for _ in range(y.shape[-1]):  # pass i makes feature i right, and every one before it
-            x, log_slopes = rational_quadratic(y, self.network(x), self.bound, inverse=True)
-        return x, log_slopes.sum(dim=-1)
+            x, log_det = self._transform(y, self.network(x), inverse=True)
+        return x, log_det
+
+    def _transform(self, x: Tensor, raw: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
+        """Image (B, D) and log|det| (B,) of x (B, D) by the splines raw (B, D, P).
+
+        Features go first, as in the memory that the network's products leave.
+        """
+        features = raw.transpose(0, 1)
+        y, log_slopes = rational_quadratic(x.T, features, self.bound, inverse=inverse)
+        return y.T, log_slopes.sum(dim=0)
 
 
 def _mask(out_degrees: Tensor, in_degrees: Tensor) -> Tensor:

@@ -44,31 +44,36 @@ def rational_quadratic(
     """
     inside = (x >= -bound) & (x <= bound)
     clamped = x.clamp(-bound, bound)  # before the spline: no NaN gradient leaks through `where`
-    found = _select_bin(clamped, raw, bound, inverse)
+    found = _select_bin(clamped, raw.movedim(-1, 0), bound, inverse)
     image, log_slope = (_invert_bin if inverse else _map_bin)(clamped, found)
     return torch.where(inside, image, x), torch.where(inside, log_slope, torch.zeros_like(x))
 
 
 def _knots(raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """Left edges and sizes (..., 2, K) of the bins from raw widths and heights (..., 2, K)."""
-    bins = raw.shape[-1]
-    shares = MINIMUM_BIN + (1 - MINIMUM_BIN * bins) * F.softmax(raw, dim=-1)
-    inner = 2 * bound * shares.cumsum(dim=-1)[..., :-1] - bound
-    edges = F.pad(F.pad(inner, (1, 0), value=-bound), (0, 1), value=bound)
-    return edges[..., :-1], edges[..., 1:] - edges[..., :-1]
+    """Left edges and sizes (2, K, ...) of the bins from raw widths and heights (2, K, ...)."""
+    bins = raw.shape[1]
+    shares = MINIMUM_BIN + (1 - MINIMUM_BIN * bins) * F.softmax(raw, dim=1)
+    inner = 2 * bound * shares.cumsum(dim=1)[:, :-1] - bound
+    end = torch.full_like(inner[:, :1], bound)
+    left, right = torch.cat((-end, inner), dim=1), torch.cat((inner, end), dim=1)
+    return left, right - left
 
 
 def _select_bin(x: Tensor, raw: Tensor, bound: float, inverse: bool) -> _Bin:
-    """The bin that holds x (...), by its left edge, or its bottom when `inverse`."""
-    bins = (raw.shape[-1] + 1) // 3
-    edges, sizes = _knots(raw[..., : 2 * bins].unflatten(-1, (2, bins)), bound)
-    slopes = F.pad(MINIMUM_SLOPE + softplus(raw[..., 2 * bins :]), (1, 1), value=1.0)
-    searched = edges[..., 1 if inverse else 0, 1:]
-    index = (x.unsqueeze(-1) >= searched).sum(dim=-1)
-    slope_pair = torch.stack((slopes[..., :-1], slopes[..., 1:]), dim=-2)
-    table = torch.cat((edges, sizes, slope_pair), dim=-2)  # (..., 6, K)
-    picked = table.gather(-1, index[..., None, None].expand(*table.shape[:-1], 1)).squeeze(-1)
-    return _Bin(*picked.unbind(dim=-1))
+    """The bin that holds x (...), by its left edge, or its bottom when `inverse`.
+
+    raw (3K - 1, ...) has the bins in front, so that arithmetic runs along the many values of x.
+    """
+    bins = (raw.shape[0] + 1) // 3
+    edges, sizes = _knots(raw[: 2 * bins].unflatten(0, (2, bins)), bound)
+    inner_slopes = MINIMUM_SLOPE + softplus(raw[2 * bins :])
+    end = torch.ones_like(inner_slopes[:1])
+    slopes = torch.cat((end, inner_slopes, end), dim=0)
+    searched = edges[1 if inverse else 0, 1:]
+    index = (x >= searched).sum(dim=0)
+    table = torch.cat((edges, sizes, torch.stack((slopes[:-1], slopes[1:]))), dim=0)  # (6, K, ...)
+    picked = table.gather(1, index.expand(6, 1, *index.shape)).squeeze(1)
+    return _Bin(*picked.unbind(dim=0))
 
 
 def _map_bin(x: Tensor, at: _Bin) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from repro.flows.masked_network import MaskedLinear
+
 
 class IdentifiableModel(nn.Module):
     """A model of x (B, D) given the segment u (B,), an index, with latents z (B, D).
@@ -37,4 +39,5 @@ class IdentifiableModel(nn.Module):
 
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable values, entries hidden by masks included (as the papers count)."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    hidden = sum(m.hidden_entries for m in model.modules() if isinstance(m, MaskedLinear))
+    return hidden + sum(p.numel() for p in model.parameters() if p.requires_grad)

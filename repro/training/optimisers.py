@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 
 class StackedAdam:
@@ -29,11 +28,10 @@ class StackedAdam:
         self._size = values[0].shape[0]
         self._first = [torch.zeros_like(value) for value in values]
         self._second = [torch.zeros_like(value) for value in values]
-        self._steps = torch.zeros(self._size, len(values), device=values[0].device)
+        self._steps = torch.zeros(self._size, device=values[0].device)
         self._names = list(parameters)
         groups = (values, self._first, self._second)
         self._rows = [[[t[s] for t in group] for group in groups] for s in range(self._size)]
-        self._step_rows = [list(self._steps[s].unbind()) for s in range(self._size)]
 
     def step(
         self, gradients: Sequence[Tensor], rates: Sequence[float], active: Sequence[bool]
@@ -42,19 +40,19 @@ class StackedAdam:
         # The fused kernel walks memory: a transposed gradient would update the wrong entries.
         by_seed = zip(*(gradient.contiguous().unbind() for gradient in gradients), strict=True)
         beta1, beta2 = self.betas
+        self._steps += torch.tensor(active).to(self._steps)
         with torch.no_grad():
             for seed, rows in enumerate(by_seed):
                 if not active[seed]:
                     continue
                 values, first, second = self._rows[seed]
-                adam(
+                torch._fused_adam_(
                     values,
                     list(rows),
                     first,
                     second,
                     [],
-                    self._step_rows[seed],
-                    fused=True,
+                    [self._steps[seed]] * len(values),
                     amsgrad=False,
                     beta1=beta1,
                     beta2=beta2,
@@ -65,7 +63,7 @@ class StackedAdam:
                 )
 
     def state(self) -> dict[str, Tensor]:
-        """Moments (S, ...) and step counts (S, P), for a checkpoint."""
+        """Moments (S, ...) and step counts (S,), for a checkpoint."""
         state = {"steps": self._steps}
         for name, first, second in zip(self._names, self._first, self._second, strict=True):
             state[f"first.{name}"], state[f"second.{name}"] = first, second

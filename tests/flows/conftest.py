@@ -40,6 +40,13 @@ def spline(dim: int) -> AutoregressiveSpline:
     return AutoregressiveSpline(dim, hidden=12, blocks=2, bins=BINS, bound=BOUND)
 
 
+def spline_of_blocks(dim: int) -> AutoregressiveSpline:
+    """One whose masks are staircases of blocks, where it has masks."""
+    layer = AutoregressiveSpline(dim, hidden=64, blocks=1, bins=6, bound=BOUND)
+    assert dim == 1 or layer.network.last.is_staircase
+    return layer
+
+
 def released_chain(dim: int) -> Chain:
     step = [[Permutation(dim), LULinear(dim), spline(dim)] for _ in range(2)]
     return Chain([*itertools.chain(*step), Permutation(dim), LULinear(dim)])
@@ -50,6 +57,7 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "lu": LULinear,
     "elementwise_spline": ElementwiseSpline,
     "autoregressive_spline": spline,
+    "autoregressive_spline_of_blocks": spline_of_blocks,
     "empty_chain": lambda dim: Chain([]),
     "chain": released_chain,
 }
@@ -63,13 +71,14 @@ class Case:
     dim: int
 
     def make(self, seed: int = 0, spread: float = 0.1) -> Bijection:
-        """The bijection with every parameter moved at random from where it starts."""
+        """The bijection with every parameter moved at random, wide weights less."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             bijection = BIJECTIONS[self.name](self.dim)
             with torch.no_grad():
                 for parameter in bijection.parameters():
-                    parameter += spread * torch.randn_like(parameter)
+                    wide = max(1.0, parameter.shape[-1] / 32) if parameter.dim() == 2 else 1.0
+                    parameter += spread / wide * torch.randn_like(parameter)
         return bijection
 
     def points(self, count: int = 64, seed: int = 0) -> Tensor:

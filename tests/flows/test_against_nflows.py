@@ -6,6 +6,7 @@ from nflows.transforms.autoregressive import (
     MaskedPiecewiseRationalQuadraticAutoregressiveTransform as TheirSpline,
 )
 from nflows.transforms.lu import LULinear as TheirLU
+from nflows.transforms.made import MaskedLinear as TheirLinear
 from nflows.transforms.splines import unconstrained_rational_quadratic_spline
 
 from repro.flows.autoregressive import AutoregressiveSpline
@@ -30,13 +31,26 @@ def randomise(module, seed=0):
             parameter.copy_(0.3 * torch.randn(parameter.shape, generator=source))
 
 
+def layer_pairs(ours, theirs):
+    """Our masked layers with theirs, in order, and where our rows and columns stand in theirs.
+
+    Hidden units are sorted by degree here and go round in a circle there.
+    """
+    made = ours.network
+    mine = [made.first, *(x for b in made.blocks for x in (b.first, b.second)), made.last]
+    others = [m for m in theirs.modules() if isinstance(m, TheirLinear)]
+    order = others[0].degrees.argsort(stable=True)
+    for i, (one, other) in enumerate(zip(mine, others, strict=True)):
+        rows = torch.arange(len(other.weight)) if i == len(mine) - 1 else order
+        columns = torch.arange(other.weight.shape[1]) if i == 0 else order
+        yield one, other, rows, columns
+
+
 def give(ours, theirs):
-    """Copy parameters in order; names differ, shapes and order may not."""
-    pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
-    with torch.no_grad():
-        for mine, other in pairs:
-            assert mine.shape == other.shape
-            other.copy_(mine)
+    """Copy their parameters to ours."""
+    for mine, other, rows, columns in layer_pairs(ours, theirs):
+        assert torch.equal(mine.mask, other.mask[rows][:, columns])
+        mine.take(other.weight[rows][:, columns], other.bias[rows])
 
 
 @pytest.mark.parametrize("inverse", [False, True])
@@ -59,7 +73,7 @@ def test_the_elementwise_spline(bins, bound, inverse):
     torch.testing.assert_close(ours, theirs, **CLOSE)
 
 
-def spline_pair(dim, bins=8, hidden=24):
+def spline_pair(dim, hidden, bins=8):
     ours = AutoregressiveSpline(dim, hidden, blocks=2, bins=bins, bound=BOUND)
     theirs = TheirSpline(
         features=dim,
@@ -71,27 +85,35 @@ def spline_pair(dim, bins=8, hidden=24):
         use_residual_blocks=True,
         dropout_probability=0.0,
     )
-    randomise(ours)
+    randomise(theirs)
     give(ours, theirs)
     return ours, theirs
 
 
+@pytest.mark.parametrize("hidden", [24, 64])  # the masks of the larger one are made of blocks
 @pytest.mark.parametrize("dim", [1, 2, 5])
-def test_the_masked_spline_layer_both_ways(dim):
-    ours, theirs = spline_pair(dim)
+def test_the_masked_spline_layer_both_ways(dim, hidden):
+    ours, theirs = spline_pair(dim, hidden)
     x = points(100, dim)
     torch.testing.assert_close(ours(x), theirs(x), **CLOSE)
     torch.testing.assert_close(ours.inverse(x), theirs.inverse(x), **CLOSE)
 
 
+@pytest.mark.parametrize("hidden", [24, 64])
 @pytest.mark.parametrize("dim", [2, 5])
-def test_the_masked_spline_layer_s_gradients(dim):
-    ours, theirs = spline_pair(dim)
+def test_the_masked_spline_layer_s_gradients(dim, hidden):
+    ours, theirs = spline_pair(dim, hidden)
     for layer in (ours, theirs):
         y, log_det = layer(points(100, dim))
         (y.square().sum() + log_det.sum()).backward()
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-8, atol=1e-8)
+    for mine, other, rows, columns in layer_pairs(ours, theirs):
+        expected = other.weight.grad[rows][:, columns]
+        close = {"rtol": 1e-8, "atol": 1e-8}
+        torch.testing.assert_close(mine.bias.grad, other.bias.grad[rows], **close)
+        assert mine.is_staircase or hidden == 24 or mine is ours.network.first
+        for block, weight in zip(mine.blocks, mine.weights, strict=True):
+            theirs_there = expected[block.rows, : block.width]
+            torch.testing.assert_close(weight.grad, theirs_there, **close)
 
 
 def test_the_masked_spline_layer_at_its_published_size_in_float32():
@@ -107,12 +129,14 @@ def test_initial_weights_have_the_same_spread_layer_by_layer():
     torch.manual_seed(0)
     ours = AutoregressiveSpline(5, 256, blocks=2, bins=8, bound=BOUND)
     theirs = TheirSpline(5, 256, num_bins=8, tails="linear", tail_bound=BOUND)
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert mine.shape == other.shape
-        assert float(mine.detach().std()) == pytest.approx(float(other.detach().std()), rel=0.15)
-        assert float(mine.detach().abs().max()) == pytest.approx(
-            float(other.detach().abs().max()), rel=0.15
-        )
+    for mine, other, rows, columns in layer_pairs(ours, theirs):
+        used = mine.mask.bool()
+        there = other.weight[rows][:, columns]
+        pairs = ((mine.weight[used], there[used]), (mine.bias, other.bias))
+        pairs = [(one.detach(), two.detach()) for one, two in pairs]
+        for one, two in pairs:
+            assert float(one.std()) == pytest.approx(float(two.std()), rel=0.15)
+            assert float(one.abs().max()) == pytest.approx(float(two.abs().max()), rel=0.15)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 5])

@@ -9,7 +9,7 @@ from torch import nn
 from torch.autograd.functional import jacobian
 from torch.func import functional_call, vmap
 
-from repro.flows.autoregressive import MaskedLinear
+from repro.flows.masked_network import MaskedLinear
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}  # float64
 LOOSE = {"rtol": 1e-9, "atol": 1e-4}  # float64 where a feature at 1e6 makes another's spline steep
@@ -82,7 +82,9 @@ def expected_to_matter(bijection):
     matters = {name: torch.ones_like(p, dtype=bool) for name, p in bijection.named_parameters()}
     for name, module in bijection.named_modules():
         if isinstance(module, MaskedLinear):
-            matters[f"{name}.weight"] = module.mask.bool()
+            for i, block in enumerate(module.blocks):
+                used = module.mask[block.rows, : block.width].bool()
+                matters[f"{name}.weights.{i}"] = used
     return matters
 
 
@@ -91,8 +93,9 @@ def test_every_parameter_that_can_matter_gets_a_gradient_and_no_other(case):
     with torch.no_grad():
         for module in bijection.modules():
             if isinstance(module, MaskedLinear):
-                module.weight.abs_().mul_(0.3)  # so that no hidden unit is dead
-                module.bias += 1.0
+                for weight in module.weights:
+                    weight.abs_().mul_(0.3)  # so that no hidden unit is dead
+                module.bias.abs_().add_(1.0)
     y, log_det = bijection(case.points(600))
     weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(3))
     if not list(bijection.parameters()):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from repro.errors import ConfigError
-from repro.flows.autoregressive import MaskedLinear
+from repro.flows.masked_network import MaskedLinear
 from repro.models.base import IdentifiableModel, count_parameters
 from repro.models.registry import make_model
 
