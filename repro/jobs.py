@@ -33,7 +33,7 @@ class Job:
     """A frozen config and a pack of seeds: what one worker trains in one go.
 
     `options` holds what may change how a job runs but never what it finds: device, threads,
-    checkpoint interval, whether arrays are kept.
+    checkpoint interval, whose arrays are kept (true, false or a list of data seeds).
     """
 
     id: str
@@ -69,7 +69,7 @@ class Context:
         None  # a checkpoint of the same config whose seeds include the job's
     )
     checkpoint_minutes: float = 5.0
-    keep_arrays: bool = True
+    keep_arrays: bool = True  # whether any of the job's seeds keeps its arrays
     progress: Callable[[int, int], None] = lambda step, steps: None
     stop_requested: Callable[[], bool] = lambda: False
     resumed_at: int | None = None  # set by the task when it goes on from a checkpoint

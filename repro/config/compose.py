@@ -36,6 +36,7 @@ KNOWN = {
     "seeds",
     "model_seeds",
     "shorthands",
+    "for_model",
     "sweep",
     "cost",
     "scales",
@@ -140,6 +141,7 @@ def _composition(
     base = tree.compose(_choice(name))
     _refuse_unknown_top(base, name)
     about = _about(base, name)
+    own = _for_model(tree, base, name)
     block = _block(base, name, scale)
     reductions = tuple(block.pop("reductions", ()))
     settings = _merge(
@@ -151,7 +153,11 @@ def _composition(
     )
     seeds = _seed_pairs(base, settings)
     unused -= {"seeds", "model_seeds"}
-    resolved = [_resolve(tree, name, scale, point, unused) for point in _points(settings)]
+    model = str(base["model"]["name"])
+    resolved = [
+        _resolve(tree, name, scale, point, own.get(point.get("model", model), {}), unused)
+        for point in _points(settings)
+    ]
     cells = [_cell(name, scale, one.config, seeds, about) for one in resolved]
     first = resolved[0]
     return Composition(
@@ -218,6 +224,29 @@ def _block(base: DictConfig, name: str, scale: str) -> dict[str, Any]:
     return dict(scales.get(scale) or {})
 
 
+def _for_model(tree: Tree, base: DictConfig, name: str) -> dict[str, dict[str, Any]]:
+    """What an experiment sets for the cells of one model alone: model -> key or group -> value."""
+    where = f"for_model of experiment {name}"
+    blocks: dict[str, dict[str, Any]] = _plain(base.get("for_model")) or {}
+    models = tree.choices("model")
+    for model in blocks:
+        if model not in models:
+            raise ConfigError(f"{where} names the model {model}; {suggestion(model, models)}")
+    return {
+        model: dict(_own_value(tree, key, value, f"{where}, {model}") for key, value in own.items())
+        for model, own in blocks.items()
+    }
+
+
+def _own_value(tree: Tree, key: str, value: object, where: str) -> tuple[str, Any]:
+    setting = tree.vocabulary.setting(key, value)
+    if not tree.vocabulary.is_science(setting.key) or setting.key == "model":
+        raise ConfigError(f"{where}: {key} is the same for every model; set it outside for_model")
+    if len(setting.values) > 1:
+        raise ConfigError(f"{where}: {key} takes one value; sweep it under `sweep` instead")
+    return setting.key, setting.values[0]
+
+
 def _sweep(tree: Tree, base: DictConfig) -> list[Setting]:
     axes = _plain(base.get("sweep")) or {}
     return [
@@ -246,15 +275,27 @@ def _points(settings: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 
 def _resolve(
-    tree: Tree, name: str, scale: str, point: Mapping[str, Any], unused: set[str]
+    tree: Tree,
+    name: str,
+    scale: str,
+    point: Mapping[str, Any],
+    own: Mapping[str, Any],
+    unused: set[str],
 ) -> Resolved:
-    groups = {key: value for key, value in point.items() if key in tree.vocabulary.groups}
+    """One point of the sweep on top of what its model's cells have of their `own`."""
+    values = {**own, **point}
+    groups = {key: value for key, value in values.items() if key in tree.vocabulary.groups}
     unused -= set(groups)
     config = copy.deepcopy(OmegaConf.masked_copy(tree.varied(_choice(name), groups), _PARTS))
-    for key, value in point.items():
+    for key, value in values.items():
         if key not in groups and _takes(config, key):
             _set(config, key, value)
             unused.discard(key)
+        elif key not in groups and key not in point:
+            raise ConfigError(
+                f"for_model of experiment {name} sets {key}, which that model does not have;"
+                " leave it out or name the other model"
+            )
     config["scale"] = scale
     return _freeze(config)
 

@@ -16,6 +16,7 @@ from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS, Run
 from repro.errors import ConfigError
 
 SEED_KEYS = ("seeds", "model_seeds")
+SEED_LISTS = (*SEED_KEYS, "keep_arrays")  # keys whose commas and lists are no sweep
 OUTER_KEYS = ("experiment", "scale")
 EXAMPLE = "write KEY=VALUE, for example data.layers=4 or layers=3,4"
 
@@ -63,7 +64,7 @@ class Vocabulary:
             values = tuple(str(item) for item in values)
             for item in values:
                 self._check_choice(key, item)
-        if len(values) != 1 and not (self._is_science(key) or key in OUTER_KEYS):
+        if len(values) != 1 and not (self.is_science(key) or key in OUTER_KEYS):
             raise ConfigError(
                 f"{key} takes one value, got {len(values)}; it is no part of a run's identity,"
                 " so sweeping it would repeat the same runs: keep one of them"
@@ -90,7 +91,7 @@ class Vocabulary:
         raise ConfigError(f"{word} is not a key; {suggestion(word, self.names())}")
 
     def _values(self, key: str, value: object) -> tuple[Any, ...]:
-        if key in SEED_KEYS:
+        if key in SEED_LISTS:
             return (list(value.items) if isinstance(value, Sweep) else value,)
         if isinstance(value, Glob):
             return tuple(value.filter(list(self.groups.get(key, []))))
@@ -109,7 +110,8 @@ class Vocabulary:
             listed = ", ".join(choices)
             raise ConfigError(f"{group}={choice} does not exist; {hint}choose one of {listed}")
 
-    def _is_science(self, key: str) -> bool:
+    def is_science(self, key: str) -> bool:
+        """Whether a key or group is part of a run's identity."""
         section, _, name = key.replace("/", ".").partition(".")
         return section in (*SCIENCE, "fidelity") and name not in NOT_IDENTITY.get(section, ())
 

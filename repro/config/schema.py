@@ -140,12 +140,15 @@ class Local:
 
 @dataclass
 class Run:
-    """What may change how jobs run but never what they find, and where things are."""
+    """What may change how jobs run but never what they find, and where things are.
+
+    `keep_arrays` is true, false or a list of the data seeds whose arrays are kept.
+    """
 
     scale: str = limited(choices=SCALES)
     device: str = limited(choices=("auto", "cpu", "cuda"))
     threads: int | None = limited(at_least=1)
-    keep_arrays: bool = limited()
+    keep_arrays: Any = limited()
 
 
 @dataclass

@@ -23,6 +23,20 @@ def parse_seeds(value: object, key: str = "seeds") -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def parse_choice(value: object, key: str) -> bool | list[int]:
+    """True for all seeds, False for none, or the seeds that `parse_seeds` reads.
+
+    Raises:
+        ConfigError: neither true, false nor a list of seeds.
+    """
+    if isinstance(value, bool):
+        return value
+    try:
+        return list(parse_seeds(value, key))
+    except ConfigError as error:
+        raise ConfigError(f"{error}; true means every seed and false none") from None
+
+
 def spell_seeds(seeds: Iterable[int]) -> str:
     """The shortest spelling of a seed list, for example `1-4,7`."""
     runs: list[list[int]] = []

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from repro.config.nearest import suggestion
 from repro.config.schema import SECTIONS, Experiment, Run
+from repro.config.seeds import parse_choice
 from repro.errors import ConfigError
 
 KINDS = {
@@ -52,7 +53,8 @@ def type_run(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: as `type_section`.
     """
-    return typed("", Run, values)
+    found = typed("", Run, values)
+    return found | {"keep_arrays": parse_choice(found["keep_arrays"], "keep_arrays")}
 
 
 def type_experiment(values: Mapping[str, Any]) -> Experiment:

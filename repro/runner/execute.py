@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +100,12 @@ def tidy(job: Job, store: Store) -> None:
     store.clear_failure(job.id)
 
 
+def keeps_arrays(options: Mapping[str, Any], seeds: SeedPair) -> bool:
+    """Whether a seed's arrays are stored: `keep_arrays` is true, false or a list of data seeds."""
+    wanted = options.get("keep_arrays", True)
+    return wanted if isinstance(wanted, bool) else seeds.data_seed in wanted
+
+
 @dataclass
 class _Attempt:
     """One call of a task for seeds that this process has claimed."""
@@ -138,7 +144,7 @@ class _Attempt:
             checkpoint=checkpoints.announce(paths, self.job.id, self.seeds) if keep else None,
             resume_from=found,
             checkpoint_minutes=float(minutes) if keep else float("inf"),
-            keep_arrays=bool(options.get("keep_arrays", True)),
+            keep_arrays=any(keeps_arrays(options, pair) for pair in self.seeds),
             progress=_throttled(self.emit),
             stop_requested=self.stop_requested,
         )
@@ -172,7 +178,7 @@ class _Attempt:
 
     def _row(self, outcome: Outcome, origin: dict[str, Any]) -> Row:
         arrays = None
-        if outcome.arrays and self.job.options.get("keep_arrays", True):
+        if outcome.arrays and keeps_arrays(self.job.options, outcome.seeds):
             arrays = self.store.save_arrays(self.job.id, outcome.seeds, outcome.arrays)
         return {
             "schema": SCHEMA,

@@ -170,14 +170,22 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
             config=cell.config,
             seeds=seeds,
             expected_seconds=cell.seconds_per_seed * len(seeds),
-            options=_options(composition),
+            options=_options(composition) | {"keep_arrays": kept_by_any(same)},
         )
         for seeds in packs
     ]
 
 
+def kept_by_any(same: Iterable[PlannedCell]) -> bool | list[int]:
+    """The data seeds whose arrays one of the experiments that share a config wants kept."""
+    wanted = [one.composition.run["keep_arrays"] for one in same]
+    if True in wanted:
+        return True
+    return sorted({seed for seeds in wanted if seeds for seed in seeds}) or False
+
+
 def _options(composition: Composition) -> dict[str, Any]:
-    wanted = ("device", "threads", "checkpoint_minutes", "keep_arrays")
+    wanted = ("device", "threads", "checkpoint_minutes")
     return {
         **{name: composition.run[name] for name in wanted},
         "experiment": composition.experiment,

@@ -201,6 +201,115 @@ def test_a_mistake_in_an_experiment_file_is_one_message(
         at(tree, "scale=paper")
 
 
+# -- what one model's cells have of their own ----------------------------------------------------
+
+OWN = EXPERIMENT.replace(
+    "sweep:",
+    """for_model:
+  iflow: {training/schedule: cosine, model.blocks: 4, data.noise: 0.5}
+  ivae: {evaluation.importance_samples: 3}
+sweep:""",
+).replace("reduced: {", "reduced: {data.noise: 0.25, ")
+
+
+@pytest.fixture
+def own(tree: Tree) -> Any:
+    """The tree with an experiment that sets some values for each model alone."""
+    (tree.folder / "experiment" / "precedence.yaml").write_text(OWN)
+    return tree
+
+
+def test_values_of_one_model_reach_its_cells_alone(own: Tree) -> None:
+    iflow, _, ivae, _ = (cell.config for cell in at(own, "scale=paper").cells)
+    assert iflow["training"]["schedule"] == {"name": "cosine"}
+    assert ivae["training"]["schedule"]["name"] == "plateau"
+    assert (iflow["model"]["blocks"], iflow["data"]["noise"], ivae["data"]["noise"]) == (4, 0.5, 0)
+    samples = [config["evaluation"]["importance_samples"] for config in (iflow, ivae)]
+    assert samples == [64, 3]
+
+
+def test_a_scale_and_the_command_line_win_over_a_models_own_values(own: Tree) -> None:
+    assert set(values(at(own, "scale=reduced"), "data", "noise")) == {0.25}
+    words = ["data.noise=0.75", "training/schedule=constant", "model=iflow"]
+    found = at(own, "scale=reduced", *words)
+    assert set(values(found, "data", "noise")) == {0.75}
+    assert [c.config["training"]["schedule"]["name"] for c in found.cells] == ["constant"] * 2
+
+
+def test_a_model_that_is_chosen_without_a_sweep_has_its_own_values_too(tree: Tree) -> None:
+    text = OWN.replace("model: [iflow, ivae], data.layers: [3, 4], model.bins: [5]",
+                       "data.layers: [3]")  # fmt: skip
+    (tree.folder / "experiment" / "precedence.yaml").write_text(text)
+    assert values(at(tree, "scale=paper"), "model", "blocks") == [4]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "hint"),
+    [
+        ("  ivae: {ev", "  ivea: {ev", "for_model of .*names the model ivea; .*ivae"),
+        ("model.blocks", "model.blokcs", "nearest valid name is model.blocks"),
+        ("model.blocks", "model.depth", "sets model.depth, which that model does not have"),
+        ("model.blocks: 4", "seeds: 4", "seeds is the same for every model"),
+        ("model.blocks: 4", "device: cpu", "device is the same for every model"),
+        ("model.blocks: 4", "model: ivae", "model is the same for every model"),
+        ("model.blocks: 4", "model.blocks: [4, 5]", "model.blocks takes one value"),
+    ],
+)
+def test_a_mistake_in_a_models_own_values_is_one_message(
+    tree: Tree, before: str, after: str, hint: str
+) -> None:
+    assert before in OWN
+    text = OWN.replace(before, after)
+    (tree.folder / "experiment" / "precedence.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=hint):
+        at(tree, "scale=paper")
+
+
+# -- the published 5D protocol -------------------------------------------------------------------
+
+
+def of(name: str, *words: str) -> Any:
+    [found] = compose_tree(TREE, [f"experiment={name}", "scale=paper", *words])
+    return found
+
+
+def test_the_5d_sweep_is_the_2d_experiment_at_another_size_but_for_when_iflow_is_scored() -> None:
+    sweep = of("mcc_sweep")
+    iflow, ivae = (cell.config for cell in sweep.cells)
+    assert (iflow["evaluation"]["primary"], ivae["evaluation"]["primary"]) == ("10000", "end")
+    twins = of(NAME, "dim=5", "segments=40").cells
+    for config, twin in zip((iflow, ivae), twins, strict=True):
+        for section in ("task", "data", "model", "training"):
+            assert config[section] == twin.config[section], section
+        at_end = config["evaluation"] | {"primary": "end"}
+        assert at_end == twin.config["evaluation"]
+    assert sweep.cells[1].id == twins[1].id
+    assert [tuple(pair) for pair in sweep.cells[0].seeds] == [(seed, 1) for seed in range(1, 61)]
+    assert sweep.cells[0].seconds_per_seed / 12_500 < 1
+    assert sweep.run["keep_arrays"] == [49]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_5d_experiments_share_every_run(scale: str) -> None:
+    sweep, sources = (of(name, f"scale={scale}") for name in ("mcc_sweep", "per_dimension"))
+    assert [(c.id, c.seeds) for c in sweep.cells] == [(c.id, c.seeds) for c in sources.cells]
+    assert sweep.run == sources.run
+    assert sweep.notes == sources.notes
+    assert any(pair.data_seed == 49 for pair in sources.cells[0].seeds)
+    assert sweep.about.figures != sources.about.figures
+
+
+@pytest.mark.parametrize("word", ["evaluation=final", "evaluation.primary=end"])
+def test_the_command_line_says_when_both_models_are_scored(word: str) -> None:
+    assert values(of("mcc_sweep", word), "evaluation", "primary") == ["end", "end"]
+
+
+def test_other_depths_and_seeds_come_by_override() -> None:
+    found = of("mixing_depth", "layers=[2,6]", "seeds=1-50")
+    assert values(found, "data", "layers") == [2, 6, 2, 6]
+    assert {len(cell.seeds) for cell in found.cells} == {50}
+
+
 # -- sweeps -------------------------------------------------------------------------------------
 
 

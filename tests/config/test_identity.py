@@ -25,6 +25,7 @@ def id_of(*words: str) -> Any:
         ["device=cpu"],
         ["threads=2"],
         ["keep_arrays=false"],
+        ["keep_arrays=[49]"],
         ["launcher.workers=2", "launcher.seeds_per_pack=1"],
         ["paths.results=/elsewhere", "paths.data=/elsewhere"],
         ["training.checkpoint_minutes=0"],

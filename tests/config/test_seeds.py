@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from repro.config.seeds import MOST, parse_seeds, spell_seeds
+from repro.config.seeds import MOST, parse_choice, parse_seeds, spell_seeds
 from repro.errors import ConfigError
 
 
@@ -62,3 +62,17 @@ def test_the_key_is_named() -> None:
 @pytest.mark.parametrize("seeds", [(1,), (1, 2, 3), (1, 3, 5), (0, 1, 2, 49, 50, 60)])
 def test_spelling_and_parsing_are_inverse(seeds: Any) -> None:
     assert parse_seeds(spell_seeds(seeds)) == seeds
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(True, True), (False, False), ([49], [49]), (7, [7]), (["1-2", 9], [1, 2, 9]), ("3", [3])],
+)
+def test_all_none_or_some_seeds_can_be_chosen(written: Any, meant: Any) -> None:
+    assert parse_choice(written, "keep_arrays") == meant
+
+
+@pytest.mark.parametrize("written", ["maybe", None, [], "5-1", 1.5])
+def test_a_choice_of_seeds_that_is_none_is_refused(written: Any) -> None:
+    with pytest.raises(ConfigError, match="keep_arrays.*true means every seed"):
+        parse_choice(written, "keep_arrays")

@@ -180,6 +180,15 @@ def test_options_can_do_without_checkpoints_and_arrays(
     assert not store.paths.checkpoints.exists()
 
 
+def test_arrays_are_kept_for_the_named_data_seeds(
+    make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]], store: Store
+) -> None:
+    execute(make_job(data_seeds=(1, 2, 3), options={"keep_arrays": [2]}))
+    kept = {row["data_seed"]: row["arrays"] for row in store.read("fake")}
+    assert kept == {1: None, 2: f"arrays/{'a' * 12}-2-1.npz", 3: None}
+    assert len(files(store.paths.arrays)) == 1
+
+
 def test_progress_is_throttled_but_the_last_step_is_told(
     make_job: Callable[..., Job], store: Store
 ) -> None:

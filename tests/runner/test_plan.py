@@ -112,6 +112,23 @@ def test_experiments_that_need_the_same_run_share_it(compose: Any) -> None:
     assert job.seeds == tuple(PAIRS[:5])
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "kept"),
+    [
+        ("[49]", "[1,49]", [1, 49]),
+        ("false", "[7]", [7]),
+        ("[7]", "true", True),
+        ("false", "false", False),
+    ],
+)
+def test_shared_runs_keep_what_either_experiment_draws(
+    compose: Any, one: str, other: str, kept: Any
+) -> None:
+    found = [*compose(f"keep_arrays={one}"), *compose(f"keep_arrays={other}")]
+    [job] = jobs(plan(found))
+    assert job.options["keep_arrays"] == kept
+
+
 def test_scales_do_not_share_rows(compose: Any) -> None:
     found = compose("scale=quick,paper", "seeds=1")
     assert len(jobs(plan(found))) == 2
