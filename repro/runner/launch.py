@@ -13,7 +13,7 @@ from repro.errors import ConfigError
 
 # Large blocks stay with the process instead of going back to the system after every step.
 WORKER_ENVIRONMENT: dict[str, str] = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",  # the largest that the C library accepts
     "MALLOC_TRIM_THRESHOLD_": "68719476736",
 }
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")

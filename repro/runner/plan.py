@@ -116,9 +116,10 @@ def pack(
         if group & rest:
             packs.append(tuple(sorted(group & rest)))
             rest -= group
-    even = max(SMALLEST_PACK, _ceil(len(rest), workers))
-    size = seeds_per_pack or min(LARGEST_PACK, even)
-    return packs + _even(sorted(rest), size)
+    if seeds_per_pack is None:
+        rounds = _ceil(len(rest), LARGEST_PACK * workers)  # in each of which no worker is idle
+        seeds_per_pack = max(SMALLEST_PACK, _ceil(len(rest), max(1, rounds * workers)))
+    return packs + _even(sorted(rest), seeds_per_pack)
 
 
 def checkpoint_groups(paths: StorePaths, id: str) -> list[set[SeedPair]]:

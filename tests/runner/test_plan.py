@@ -148,6 +148,7 @@ def test_scales_do_not_share_rows(compose: Any) -> None:
         (10, 1, 4, [3, 4, 3]),
         (10, 1, 100, [10]),
         (0, 1, None, []),
+        (60, 2, None, [15] * 4),  # two rounds of both workers, not three packs of 20
     ],
 )
 def test_packs_are_even(count: int, workers: int, most: int | None, sizes: list[int]) -> None:
