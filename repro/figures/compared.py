@@ -37,11 +37,15 @@ def minus_published(ours: Interval, theirs: Published) -> Interval:
     return difference_from(ours, theirs.value, known, theirs.n, ddof)
 
 
-def remarks(shown: Iterable[Found]) -> list[str]:
-    """Return what the published files note about the numbers shown: a sentence a note, once."""
+def remarks(shown: Iterable[Found], sds: bool = True) -> list[str]:
+    """Return what the published files note about the numbers shown: a sentence a note, once.
+
+    With `sds` their divisors are noted too, where the files state them.
+    """
     shown = list(shown)
+    stated = [(paper, e) for paper, e in shown if sds and e.ddof is not None]
     said = [
-        *((paper, f"the sd has ddof {e.ddof}", e) for paper, e in shown if e.ddof is not None),
+        *((paper, f"the sd has ddof {e.ddof}", e) for paper, e in stated),
         *((paper, e.note.rstrip("."), e) for paper, e in shown if e.note),
     ]
     models: dict[tuple[str, str], list[str]] = {}

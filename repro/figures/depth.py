@@ -63,7 +63,7 @@ def figure_depth(
     theirs = {model: _theirs(published, model, dim, depths) for model in MODELS}
     shown = [(RE_PAPER, entry) for found in theirs.values() for entry in found.values()]
     foot = [EXPLANATION, *scored_notes(frame), *diverged_notes(frame, MODEL_LABELS),
-            *model_seed_notes(frame), *remarks(shown), *notes]  # fmt: skip
+            *model_seed_notes(frame), *remarks(shown, sds=False), *notes]  # fmt: skip
     figure, [[ax]] = panel_page(LAYOUT, 1, 1, foot)
     for model in MODELS:
         _draw_model(ax, frame, model, depths, theirs[model])

@@ -23,7 +23,7 @@ def evaluations(frame: pd.DataFrame) -> pd.DataFrame:
     final (False: the headline), point (as stored), METRICS (nan where null), correlations (a
     list in source order).
 
-    Raises: StoreError for a row that lacks one of the two points.
+    Raises: StoreError for a row that lacks one of the two points, or a source's correlation.
     """
     lines = [
         _line(run, final)
@@ -110,8 +110,13 @@ def _line(run: Mapping[Any, Any], final: bool) -> dict[str, Any]:
             f"row {row['id']} of data seed {row['data_seed']} has no metrics {spell_point(point)};"
             " remove the row and run it again"
         )
+    if len(metrics.get("correlations") or ()) != row["config"]["data"]["dim"]:
+        raise StoreError(
+            f"row {row['id']} of data seed {row['data_seed']} has not one correlation a source"
+            f" {spell_point(point)}; remove the row and run it again"
+        )
     values = {name: metrics.get(name) for name in METRICS}
-    own = {"final": final, "point": point, "correlations": metrics.get("correlations", [])}
+    own = {"final": final, "point": point, "correlations": metrics["correlations"]}
     return {name: run[name] for name in PLACES} | own | values
 
 

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from repro.errors import MissingResult
 from repro.figures.compared import RE_PAPER, Found, remarks
-from repro.figures.evaluations import headline, only_dim, spell_point
+from repro.figures.evaluations import (
+    correlations_of,
+    evaluations,
+    headline,
+    only_dim,
+    spell_point,
+)
 from repro.figures.latents import Arrays, LoadArrays, first_run, kept_arrays, matched, say
 from repro.figures.published import Published, find_published
 from repro.figures.rows import ConfigFilter, Record, Rows, identifiability_frame
@@ -70,13 +76,21 @@ def figure_3(
             f"`repro run experiment=per_dimension layers=[{layers}]`"
         )
     group = frame[frame["data_seed"] == data_seed]
+    found = evaluations(group)
     theirs = {model: _theirs(published, model, layers, dim, data_seed) for model in MODELS}
     shown: list[Found] = [(RE_PAPER, e) for found in theirs.values() for e in found.values()]
-    figure, axes = panel_page(LAYOUT, dim, len(MODELS), [EXPLANATION, *remarks(shown), *notes])
+    figure, axes = panel_page(
+        LAYOUT, dim, len(MODELS), [EXPLANATION, *remarks(shown, sds=False), *notes]
+    )
     for column, model in enumerate(MODELS):
         panels = [line[column] for line in axes]
         run = first_run(group, model)
-        _draw_model(panels, model, run, kept_arrays(run, load_arrays), theirs[model], data_seed)
+        problem, arrays = _problem(run, data_seed), kept_arrays(run, load_arrays)
+        if problem or arrays is None:
+            say(panels[len(panels) // 2], problem)
+        else:
+            values = correlations_of(found, model, layers).iloc[0]
+            _draw_model(panels, model, arrays, list(values), theirs[model])
         figure.text(*_over(figure, panels[0]), _heading(frame, model, run, layers), size=7.5,
                     va="bottom", ha="left")  # fmt: skip
     _finish(figure, axes)
@@ -123,24 +137,20 @@ def _heading(frame: pd.DataFrame, model: str, run: Record | None, layers: int) -
 def _draw_model(
     panels: Sequence[Axes],
     model: str,
-    run: Record | None,
-    arrays: Arrays | None,
+    arrays: Arrays,
+    correlations: Sequence[float],
     theirs: dict[int, Published],
-    data_seed: int,
 ) -> None:
-    problem = _problem(run, arrays, data_seed)
-    if problem is not None or arrays is None or run is None:
-        say(panels[len(panels) // 2], problem or "")
-        return
     truth = standardised_by_segment(arrays["s"], arrays["segment"])
     found = standardised_by_segment(matched(arrays["s"], arrays["z"]), arrays["segment"])
     for source, ax in enumerate(panels):
         _draw_signal(ax, truth, source, TRUTH, 2.2)
         _draw_signal(ax, found, source, MODEL_COLOURS[model], 0.9)
-        r = run["row"]["metrics"]["correlations"][source]
         entry = theirs.get(source + 1)
         beside = f"  ([Re] {entry.value:.3f})" if entry else ""
-        ax.set_title(f"|r| = {r:.3f}{beside}", loc="left", color=INK, fontsize=7)
+        ax.set_title(
+            f"|r| = {correlations[source]:.3f}{beside}", loc="left", color=INK, fontsize=7
+        )
 
 
 def _draw_signal(
@@ -153,8 +163,8 @@ def _draw_signal(
     ax.plot(at, mean, color=colour, linewidth=width)
 
 
-def _problem(run: Record | None, arrays: Arrays | None, data_seed: int) -> str | None:
-    """What to say instead of signals that are not there."""
+def _problem(run: Record | None, data_seed: int) -> str:
+    """What to say instead of signals that are not there; nothing where they are."""
     if run is None:
         return (
             f"data seed {data_seed} is not stored; make it with\n"
@@ -162,12 +172,12 @@ def _problem(run: Record | None, arrays: Arrays | None, data_seed: int) -> str |
         )
     if not run["done"]:
         return f"diverged at update {run['diverged_at']}"
-    if arrays is None:
+    if not isinstance(run["row"].get("arrays"), str):
         return (
             f"data seed {data_seed} is stored without its arrays;\nremove row {run['id']} of this"
             f" seed and run again with\nkeep_arrays=[{data_seed}]"
         )
-    return None
+    return ""
 
 
 def _over(figure: Figure, ax: Axes) -> tuple[float, float]:

@@ -55,3 +55,4 @@ def test_a_remark_stands_once_with_the_models_it_is_about():
         "Li et al. 2020, iVAE: 57 rows.",
     ]
     assert remarks([("re_iflow", Published(**NUMBER))]) == []
+    assert remarks([("re_iflow", one), ("re_iflow", two)], sds=False) == ["[Re], iVAE: 57 rows."]

@@ -57,6 +57,13 @@ def test_a_row_without_a_point_is_an_error_with_a_remedy(synthetic):
         evaluations(identifiability_frame([row], dim=5))
 
 
+def test_a_row_without_a_sources_correlation_is_an_error_with_a_remedy(synthetic):
+    row = synthetic.make_row_5d("ivae", 2)
+    row["metrics"]["at"]["end"]["correlations"].pop()
+    with pytest.raises(StoreError, match=r"data seed 2 has not one correlation a source.*remove"):
+        evaluations(identifiability_frame([row], dim=5))
+
+
 def test_nothing_finished_is_an_empty_frame(synthetic):
     rows = [synthetic.diverged(synthetic.make_row_5d("iflow", 1))]
     found = evaluations(identifiability_frame(rows, dim=5))
