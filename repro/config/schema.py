@@ -148,7 +148,7 @@ class Run:
     scale: str = limited(choices=SCALES)
     device: str = limited(choices=("auto", "cpu", "cuda"))
     threads: int | None = limited(at_least=1)
-    keep_arrays: Any = limited()
+    keep_arrays: Any = limited()  # noqa: RUF009
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The 2D identifiability experiment: its pictures, its table and its seed-by-seed plot."""
+"""The 2D identifiability experiments: their pictures, their table and their plots."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.compared import LABELS, RE_PAPER, minus_published
+from repro.figures.depth import figure_depth
+from repro.figures.evaluations import scored_notes
 from repro.figures.latents import LoadArrays, figure_2d
 from repro.figures.paired import figure_mcc
 from repro.figures.published import Published, find_published
@@ -24,12 +27,10 @@ from repro.figures.rows import (
 )
 from repro.figures.style import MODEL_LABELS, save_figure
 from repro.figures.tables import MINUS, Cell, Column, Table, save_table
-from repro.report.statistics import Interval, difference_from, mean_interval
+from repro.report.statistics import Interval, mean_interval
 
 FIRST_SEEDS = (1, 2, 3, 4)  # the ones that [Re] shows in its pictures
 PAGE_SEEDS = 16
-RE_PAPER = "re_iflow"
-LABELS = MODEL_LABELS | {"iflow_minus_ivae": f"iFlow {MINUS} iVAE"}
 COLUMNS = (
     Column("layers", "layers"),
     Column("model", "model", labels=LABELS),
@@ -73,8 +74,8 @@ def table_2(
         title="MCC of 2D sources by mixing layers",
         columns=COLUMNS,
         rows=tuple(lines),
-        notes=(*_method_notes(), *diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame),
-               *notes),
+        notes=(*scored_notes(frame), *_method_notes(), *diverged_notes(frame, MODEL_LABELS),
+               *model_seed_notes(frame), *notes),
         source="published: [Re] Identifying Through Flows, table 2; ours: the stored rows",
     )  # fmt: skip
 
@@ -107,6 +108,9 @@ def draw_2d(
     paths = save_table(table_2(stored, published, notes), folder, "table_2")
     paths += save_table(seeds_table(stored), folder, "table_2_seeds", kinds=("csv",))
     paths += save_figure(figure_mcc(stored, published, notes=notes), folder, "figure_mcc")
+    if len(layers_in(frame)) > 1:
+        figure = figure_depth(stored, published, dim=2, notes=notes)
+        paths += save_figure(figure, folder, "figure_depth")
     for layers in layers_in(frame):
         seeds = sorted(int(s) for s in frame.loc[frame["layers"] == layers, "data_seed"].unique())
         for name, page in _pages(seeds, layers):
@@ -154,18 +158,11 @@ def _line(
     layers: int, model: str, ours: Interval, diverged: int | None, theirs: Published | None
 ) -> tuple[Cell, ...]:
     shown: Cell = (theirs.value, theirs.spread) if theirs else None
-    gap = _gap(ours, theirs) if theirs else None
+    gap = minus_published(ours, theirs) if theirs else None
     return (
         layers, model, shown, (ours.mean, ours.sd), (ours.low, ours.high), ours.n, diverged,
         gap.mean if gap else None, (gap.low, gap.high) if gap else None,
     )  # fmt: skip
-
-
-def _gap(ours: Interval, theirs: Published) -> Interval:
-    """Ours minus published; a spread over seeds without a stated ddof is taken as ddof 1."""
-    known = theirs.spread if theirs.spread_kind == "sd_seeds" else None
-    ddof = 1 if theirs.ddof is None else theirs.ddof
-    return difference_from(ours, theirs.value, known, theirs.n, ddof)
 
 
 def _seed_line(line: dict[Any, Any]) -> tuple[Cell, ...]:

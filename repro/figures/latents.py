@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from repro.errors import MissingResult
+from repro.figures.evaluations import scored_notes
 from repro.figures.rows import ConfigFilter, Rows, identifiability_frame, records
 from repro.figures.style import (
     FAINT,
@@ -66,7 +67,7 @@ def figure_2d(
             f"no 2D row has {layers} layers and a data seed of {seeds or 'any number'}; "
             f"make them with `repro run experiment=identifiability_2d layers=[{layers}]`"
         )
-    figure, axes = panel_page(LAYOUT, len(shown), 4, [EXPLANATION, *notes])
+    figure, axes = panel_page(LAYOUT, len(shown), 4, [EXPLANATION, *scored_notes(frame), *notes])
     _head(figure, axes[0], layers)
     for seed, line in zip(shown, axes, strict=True):
         _draw_seed(line, frame[frame["data_seed"] == seed], seed, load_arrays, align)
@@ -89,23 +90,25 @@ def _draw_seed(
 ) -> None:
     axes[0].annotate(f"seed {seed}", (0, 0.5), (-6, 0), xycoords="axes fraction",
                      textcoords="offset points", ha="right", va="center", color=INK)  # fmt: skip
-    first = {model: _first(group, model) for model in MODELS}
-    arrays = {model: _arrays(line, load_arrays) for model, line in first.items()}
+    first = {model: first_run(group, model) for model in MODELS}
+    arrays = {model: kept_arrays(line, load_arrays) for model, line in first.items()}
     data = next((found for found in arrays.values() if found is not None), None)
     for ax, name in zip(axes[:2], ("s", "x"), strict=True):
         _frame(ax)
-        _say(ax, "arrays not kept") if data is None else _scatter(ax, data[name], data["segment"])
+        say(ax, "arrays not kept") if data is None else _scatter(ax, data[name], data["segment"])
     for ax, model in zip(axes[2:], MODELS, strict=True):
         _frame(ax)
         _draw_estimate(ax, first[model], arrays[model], align)
 
 
-def _first(group: pd.DataFrame, model: str) -> Mapping[str, Any] | None:
+def first_run(group: pd.DataFrame, model: str) -> Mapping[str, Any] | None:
+    """Return a model's first finished line of a data seed's rows, else its first, else None."""
     lines = records(group[group["model"] == model])
     return next((line for line in lines if line["done"]), lines[0] if lines else None)
 
 
-def _arrays(line: Mapping[str, Any] | None, load_arrays: LoadArrays) -> Arrays | None:
+def kept_arrays(line: Mapping[str, Any] | None, load_arrays: LoadArrays) -> Arrays | None:
+    """Return the arrays of a line's row, or None where there is no line or it kept none."""
     kept = line is not None and isinstance(line["row"].get("arrays"), str)
     return load_arrays(line["row"]) if line is not None and kept else None
 
@@ -114,13 +117,13 @@ def _draw_estimate(
     ax: Axes, line: Mapping[str, Any] | None, arrays: Arrays | None, align: bool
 ) -> None:
     if line is None:
-        _say(ax, "not run")
+        say(ax, "not run")
     elif not line["done"]:
-        _say(ax, f"diverged at\nupdate {line['diverged_at']}")
+        say(ax, f"diverged at\nupdate {line['diverged_at']}")
     else:
         ax.set_title(f"MCC {line['mcc']:.2f}", color=INK)
         if arrays is None:
-            _say(ax, "arrays not kept")
+            say(ax, "arrays not kept")
         else:
             z = matched(arrays["s"], arrays["z"]) if align else arrays["z"]
             _scatter(ax, z, arrays["segment"])
@@ -167,5 +170,6 @@ def _frame(ax: Axes) -> None:
         spine.set_color(FAINT)
 
 
-def _say(ax: Axes, words: str) -> None:
+def say(ax: Axes, words: str) -> None:
+    """Write in the middle of a panel why there is nothing in it."""
     ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color=MUTED)

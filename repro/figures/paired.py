@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.errors import MissingResult
+from repro.figures.evaluations import scored_notes
 from repro.figures.published import Published, find_published
 from repro.figures.rows import (
     ConfigFilter,
@@ -67,7 +68,7 @@ def figure_mcc(
             "there is no 2D identifiability row to draw; "
             "make them with `repro run experiment=identifiability_2d`"
         )
-    found = [*diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame)]
+    found = [*scored_notes(frame), *diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame)]
     figure, axes = panel_page(_layout(len(depths)), 1, len(depths), [EXPLANATION, *found, *notes])
     low = _lowest(frame, published)
     for ax, layers in zip(axes[0], depths, strict=True):

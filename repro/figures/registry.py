@@ -8,9 +8,11 @@ from typing import Protocol
 
 import pandas as pd
 
+from repro.figures.dimensions import draw_dimensions
 from repro.figures.identifiability import draw_2d
 from repro.figures.latents import LoadArrays
 from repro.figures.rows import Rows
+from repro.figures.sweep import draw_sweep
 
 
 class Draw(Protocol):
@@ -28,4 +30,8 @@ class Draw(Protocol):
         ...
 
 
-FIGURES: dict[str, Draw] = {"identifiability_2d": draw_2d}
+FIGURES: dict[str, Draw] = {
+    "identifiability_2d": draw_2d,
+    "mcc_sweep": draw_sweep,
+    "per_dimension": draw_dimensions,
+}

@@ -13,7 +13,7 @@ from typing import Literal
 from repro.figures.files import write_if_changed
 
 MINUS, DASH, PLUS_MINUS = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
-Kind = Literal["text", "count", "number", "spread", "interval"]
+Kind = Literal["text", "count", "number", "spread", "interval", "ratio"]
 Pair = tuple[float | None, float | None]
 _Escape = Callable[[str], str]
 Cell = str | int | float | Pair | None
@@ -25,7 +25,8 @@ LATEX = {
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$", "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
     "\N{GREEK SMALL LETTER LAMDA}": r"$\lambda$", "\N{GREEK SMALL LETTER XI}": r"$\xi$",
     "\N{GREEK SMALL LETTER ETA}": r"$\eta$", "\N{GREEK SMALL LETTER PI}": r"$\pi$",
-    "\N{SUPERSCRIPT TWO}": r"$^2$", "\N{MIDDLE DOT}": r"$\cdot$",
+    "\N{SUPERSCRIPT TWO}": r"$^2$", "\N{VULGAR FRACTION ONE HALF}": r"$\frac{1}{2}$",
+    "\N{MIDDLE DOT}": r"$\cdot$",
 }  # fmt: skip
 
 
@@ -33,9 +34,10 @@ LATEX = {
 class Column:
     """A table's column: its CSV key, its heading and how its cells are written.
 
-    A `spread` cell is a pair (value, sd), an `interval` cell a pair (low, high); both become two
-    CSV columns. None is a missing cell. `signed` writes a plus before positive numbers, and
-    `labels` are the words for readers of the names that the CSV keeps.
+    A `spread` cell is a pair (value, sd), an `interval` cell a pair (low, high), a `ratio` cell a
+    pair (count, n); all become two CSV columns. None is a missing cell. `signed` writes a plus
+    before positive numbers, and `labels` are the words for readers of the names that the CSV
+    keeps.
     """
 
     key: str
@@ -50,6 +52,8 @@ class Column:
         """The CSV columns of this column."""
         if self.kind == "spread":
             return (self.key, f"{self.key}_sd")
+        if self.kind == "ratio":
+            return (self.key, f"{self.key}_n")
         return (f"{self.key}_low", f"{self.key}_high") if self.kind == "interval" else (self.key,)
 
 
@@ -133,6 +137,8 @@ def show(column: Column, cell: Cell) -> str:
         return DASH if DASH in (first, second) else f"[{first}, {second}]"
     if cell is None:
         return DASH
+    if column.kind == "ratio" and isinstance(cell, tuple):
+        return f"{cell[0]} of {cell[1]}"
     if column.kind == "number" and isinstance(cell, int | float):
         return show_number(cell, column.decimals, column.signed)
     return column.labels.get(str(cell), str(cell))

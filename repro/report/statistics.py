@@ -1,4 +1,4 @@
-"""Intervals of a mean over seeds."""
+"""Intervals of a mean over seeds and of a share of runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BOOTSTRAP_RESAMPLES = 9999
 class Interval:
     """A mean over seeds with its sample sd (ddof 1), the two bounds and how they were found.
 
-    `method` is "student-t", "bca-bootstrap", "welch-t" or, where n < 2 leaves no interval,
-    "none"; what does not exist is nan.
+    `method` is "student-t", "bca-bootstrap", "welch-t", "newcombe" or, where n < 2 leaves no
+    interval, "none"; what does not exist is nan.
     """
 
     mean: float
@@ -31,6 +31,17 @@ class Interval:
     def shifted(self, by: float) -> Interval:
         """Return the interval of the same values after `by` is added to each of them."""
         return replace(self, mean=self.mean + by, low=self.low + by, high=self.high + by)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A count out of n with its Wilson interval; where n is 0, share and bounds are nan."""
+
+    count: int
+    n: int
+    share: float
+    low: float
+    high: float
 
 
 def mean_interval(
@@ -81,9 +92,63 @@ def difference_from(
     return Interval(gap, ours.sd, gap - half, gap + half, ours.n, "welch-t")
 
 
+def share_interval(count: int, n: int, level: float = 0.95) -> Share:
+    """Estimate a share by Wilson's score interval, which holds for counts of 0 and n as well.
+
+    Raises: ValueError for a count that is not within 0 and n, or a level outside (0, 1).
+    Source: Wilson 1927; method 3 (without continuity correction) of Newcombe 1998.
+    """
+    _check_level(level)
+    if not 0 <= count <= n:
+        raise ValueError(f"{count} is no count out of {n}; give one from 0 to {n}")
+    if n == 0:
+        nan = float("nan")
+        return Share(0, 0, nan, nan, nan)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    share = count / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
+    low = 0.0 if count == 0 else middle - half  # exactly, whatever the rounding
+    high = 1.0 if count == n else middle + half
+    return Share(count, n, share, low, high)
+
+
+def share_difference(ours: Share, theirs: Share) -> Interval:
+    """Estimate the difference of two independent shares from their own intervals (same level).
+
+    Source: Newcombe 1998 (Interval estimation for the difference between independent proportions,
+    method 10: the two Wilson intervals, squared and added).
+    """
+    gap = ours.share - theirs.share
+    below = ((ours.share - ours.low) ** 2 + (theirs.high - theirs.share) ** 2) ** 0.5
+    above = ((ours.high - ours.share) ** 2 + (theirs.share - theirs.low) ** 2) ** 0.5
+    return Interval(gap, float("nan"), gap - below, gap + above, ours.n, "newcombe")
+
+
+def signed_rank_p(differences: Sequence[float] | NDArray[np.floating]) -> float:
+    """Return the two-sided p of Wilcoxon's signed-rank test; nan where every difference is 0.
+
+    Differences of 0 are left out; the null distribution is exact up to 50 untied differences.
+
+    Raises: ValueError for a difference that is not finite.
+    """
+    sample = np.asarray(differences, dtype=np.float64).ravel()
+    _check_finite(sample)
+    sample = sample[sample != 0]
+    return float(stats.wilcoxon(sample).pvalue) if sample.size else float("nan")
+
+
 def _check(sample: NDArray[np.float64], level: float) -> None:
+    _check_level(level)
+    _check_finite(sample)
+
+
+def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; give one between 0 and 1, such as 0.95")
+
+
+def _check_finite(sample: NDArray[np.float64]) -> None:
     if not np.isfinite(sample).all():
         raise ValueError("a value is not finite; leave diverged seeds out and count them instead")
 

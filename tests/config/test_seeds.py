@@ -74,5 +74,5 @@ def test_all_none_or_some_seeds_can_be_chosen(written: Any, meant: Any) -> None:
 
 @pytest.mark.parametrize("written", ["maybe", None, [], "5-1", 1.5])
 def test_a_choice_of_seeds_that_is_none_is_refused(written: Any) -> None:
-    with pytest.raises(ConfigError, match="keep_arrays.*true means every seed"):
+    with pytest.raises(ConfigError, match=r"keep_arrays.*true means every seed"):
         parse_choice(written, "keep_arrays")

@@ -161,6 +161,22 @@ def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in drawn[0]} == stamps
 
 
+def test_several_depths_are_drawn_together_too(synthetic, published, tmp_path, monkeypatch):
+    named = []
+    monkeypatch.setattr(
+        "repro.figures.identifiability.save_figure", lambda *a: named.append(a[2]) or []
+    )
+    rows = synthetic.make_rows([1, 2], (3, 5), points=20)
+    draw_2d(rows, lambda row: synthetic.arrays_of(row, 20), published, tmp_path)
+    assert named == ["figure_mcc", "figure_depth", "figure_1_layers_3", "figure_1_layers_5"]
+
+
+def test_it_says_when_the_models_are_scored(rows, published):
+    wanted = "Scored on the training points: iVAE and iFlow after all 1,580 updates"
+    assert any(note.startswith(wanted) for note in table_2(rows, published).notes)
+    assert any(text.get_text().startswith(wanted) for text in figure_mcc(rows, published).texts)
+
+
 def test_nothing_to_draw_names_the_command(published, tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=identifiability_2d"):
         draw_2d([], dict, published, tmp_path)

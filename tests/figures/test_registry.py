@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from repro.figures.registry import FIGURES
 
 
-def test_the_2d_experiment_can_be_drawn():
-    assert callable(FIGURES["identifiability_2d"])
+@pytest.mark.parametrize("name", ["identifiability_2d", "mcc_sweep", "per_dimension"])
+def test_the_iflow_experiments_can_be_drawn(name):
+    assert callable(FIGURES[name])
 
 
 def test_figures_load_neither_torch_nor_a_window():

@@ -97,3 +97,11 @@ def test_files_are_written_once(tmp_path):
     save_table(TABLE, tmp_path, "t")
     assert paths[0].read_text() == TABLE.to_markdown()
     assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_a_ratio_is_a_count_of_n_and_two_columns():
+    column = Column("dead", "dead", "ratio")
+    table = Table("T", (column,), (((3, 60),), (None,)))
+    assert "| 3 of 60 |" in table.to_markdown()
+    assert table.to_csv() == "dead,dead_n\n3,60\n,\n"
+    assert DASH in table.to_markdown()

@@ -1,4 +1,4 @@
-"""The interval of a mean, held against SciPy and hand-computed values."""
+"""Intervals of means and of shares, held against SciPy, textbooks and hand-computed values."""
 
 import math
 
@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repro.report.statistics import difference_from, mean_interval
+from repro.report.statistics import (
+    difference_from,
+    mean_interval,
+    share_difference,
+    share_interval,
+    signed_rank_p,
+)
 
 
 def test_three_values_by_hand():
@@ -99,3 +105,66 @@ def test_non_finite_values_are_refused(bad):
 def test_impossible_levels_are_refused(level):
     with pytest.raises(ValueError, match="level"):
         mean_interval([0.1, 0.2], level=level)
+
+
+# -- shares -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
+     (1, 29, 0.0061, 0.1718), (29, 29, 0.8830, 1.0)],
+)  # fmt: skip
+def test_wilsons_interval_is_the_published_one(count, n, low, high):
+    found = share_interval(count, n)  # Newcombe 1998, Statistics in Medicine 17, 857, table I
+    assert (found.count, found.n, found.share) == (count, n, pytest.approx(count / n))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.99])
+def test_wilsons_interval_is_scipys(level):
+    found = share_interval(7, 60, level)
+    expected = stats.binomtest(7, 60).proportion_ci(level, method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_no_run_has_no_share():
+    found = share_interval(0, 0)
+    assert found.n == 0
+    assert all(math.isnan(value) for value in (found.share, found.low, found.high))
+
+
+@pytest.mark.parametrize(("count", "n", "level"), [(-1, 5, 0.95), (6, 5, 0.95), (1, 5, 1.0)])
+def test_an_impossible_share_is_refused(count, n, level):
+    with pytest.raises(ValueError, match=r"no count out of|level"):
+        share_interval(count, n, level)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "low", "high"),
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090),
+     ((10, 10), (0, 20), 0.6791, 1.0), ((0, 10), (0, 20), -0.1611, 0.2775)],
+)  # fmt: skip
+def test_the_difference_of_shares_is_newcombes(ours, theirs, low, high):
+    # Newcombe 1998, Statistics in Medicine 17, 873, table II, method 10
+    found = share_difference(share_interval(*ours), share_interval(*theirs))
+    assert found.mean == pytest.approx(ours[0] / ours[1] - theirs[0] / theirs[1])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert (found.n, found.method) == (ours[1], "newcombe")
+
+
+# -- signed ranks -------------------------------------------------------------------------------
+
+
+def test_the_signed_rank_p_by_hand():
+    assert signed_rank_p([0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 2**5)
+    assert signed_rank_p([0.0, 0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 2**5)
+    # ranks 1 to 5 with the first one negative: W = 1 is reached by 2 of 32 sign patterns
+    assert signed_rank_p([-0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 * 2 / 2**5)
+
+
+def test_no_difference_has_no_p():
+    assert math.isnan(signed_rank_p([]))
+    assert math.isnan(signed_rank_p([0.0, 0.0]))
+    with pytest.raises(ValueError, match="not finite"):
+        signed_rank_p([0.1, float("nan")])
