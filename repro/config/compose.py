@@ -233,7 +233,9 @@ def _for_model(tree: Tree, base: DictConfig, name: str) -> dict[str, dict[str, A
         if model not in models:
             raise ConfigError(f"{where} names the model {model}; {suggestion(model, models)}")
     return {
-        model: dict(_own_value(tree, key, value, f"{where}, {model}") for key, value in own.items())
+        model: dict(
+            _own_value(tree, key, value, f"{where}, {model}") for key, value in own.items()
+        )
         for model, own in blocks.items()
     }
 
