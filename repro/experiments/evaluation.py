@@ -31,7 +31,7 @@ def evaluate(
     posterior mean (the same thing for an exact flow); correlations and MCC have no unit,
     log_likelihood and elbo are nats a point. A seed whose latents are not all finite has None.
     """
-    x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(_device(stack))
+    x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(stack.device)
     segment = torch.from_numpy(sources[0].segment).to(x.device)
     noise = _Noise([pair.model_seed for pair in seeds], x.device)
     with torch.no_grad():
@@ -114,7 +114,3 @@ def _identifiability(truth: Sources, chosen: Tensor, sample: Tensor, mean: Tenso
 
 def _array(values: Tensor) -> np.ndarray:
     return values.cpu().numpy()
-
-
-def _device(stack: SeedStack) -> torch.device:
-    return next(iter(stack.parameters.values())).device

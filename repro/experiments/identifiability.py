@@ -176,7 +176,8 @@ def _make_fit(
     batches = Batches(x, segment, model_seeds, training["batch_size"], training["order"])
     noise = NoiseSource(model_seeds, model.noise_stream, model.draw_noise, device)
     updates = count_updates(config)
-    schedule = make_schedule(training["schedule"], training["learning_rate"], len(seeds), updates)
+    rate = training["learning_rate"]
+    schedule = make_schedule(training["schedule"], rate, len(seeds), updates, device)
     return model, Fit(stack, batches, noise, schedule, updates, training["log_every"])
 
 

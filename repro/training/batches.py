@@ -41,6 +41,11 @@ class Batches:
         """Number of batches in an epoch."""
         return batches_per_epoch(self._x.shape[1], self._batch_size)
 
+    @property
+    def starts_epoch(self) -> bool:
+        """Whether the next batch is the first of an epoch."""
+        return self._start == 0 or self._start >= self._x.shape[1]
+
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch: observations (S, B, D) and segments (S, B)."""
         if self._start >= self._x.shape[1]:

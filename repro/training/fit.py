@@ -15,6 +15,7 @@ from repro.training.batches import Batches
 from repro.training.checkpoint import write_checkpoint
 from repro.training.noise import NoiseSource
 from repro.training.optimisers import StackedAdam
+from repro.training.replay import Replayed
 from repro.training.schedules import Schedule
 from repro.training.seed_stack import SeedStack
 
@@ -47,6 +48,9 @@ class Fit:
     larger pack can be cut down to some of its seeds. `window_mean` (S,) is the mean training loss
     in nats of the last closed window of iterations (the released code's logged loss) and
     `diverged_at` (S,) the zero-based iteration of a seed's first loss that is not finite, or -1.
+
+    All of it stays on the stack's device, where a GPU replays each update as one graph: the host
+    waits for it between epochs only.
     """
 
     def __init__(
@@ -62,10 +66,13 @@ class Fit:
         self.updates, self.window = updates, window
         self.adam = StackedAdam(stack.parameters)
         self.iteration = 0  # updates made so far
-        self.window_sum = torch.zeros(stack.size, dtype=torch.float64)
+        device = stack.device
+        self.window_sum = torch.zeros(stack.size, dtype=torch.float64, device=device)
         self.window_count = 0
-        self.window_mean = torch.full((stack.size,), torch.nan, dtype=torch.float64)
-        self.diverged_at = torch.full((stack.size,), -1)
+        self.window_mean = torch.full_like(self.window_sum, torch.nan)
+        self.diverged_at = torch.full((stack.size,), -1, device=device)
+        self._noise_dim: int | None = None
+        self._step = Replayed(self._update) if device.type == "cuda" else self._update
 
     def run(self, hooks: FitHooks) -> None:
         """Train to the last update, or until asked to stop.
@@ -74,7 +81,9 @@ class Fit:
             StopTraining: when asked to stop; the checkpoint, if there is to be one, is written.
         """
         saved = time.monotonic()
-        while self.iteration < self.updates and bool((self.diverged_at < 0).any()):
+        while self.iteration < self.updates:
+            if self.batches.starts_epoch and bool((self.diverged_at >= 0).all()):
+                return
             if hooks.stop_requested():
                 self._save(hooks)
                 raise StopTraining
@@ -89,17 +98,22 @@ class Fit:
 
     def _iterate(self) -> None:
         x, segment = self.batches.next()
-        noise, noise_dim = self.noise.next(x.shape[1])
-        losses = self.stack.call("forward", x, segment, noise, in_dims=(0, 0, noise_dim))
-        gradients = torch.autograd.grad(losses.sum(), list(self.stack.parameters.values()))
-        losses = losses.detach().cpu().double()
+        noise, self._noise_dim = self.noise.next(x.shape[1])
+        losses = self._step(x, segment, noise)
         fresh = (self.diverged_at < 0) & ~losses.isfinite()
-        self.diverged_at[fresh] = self.iteration
-        active = (self.diverged_at < 0).tolist()
-        self.adam.step(gradients, self.schedule.rates.tolist(), active)
+        self.diverged_at.masked_fill_(fresh, self.iteration)
         self._log(losses)
         self.schedule.after_iteration(self.iteration)
         self.iteration += 1
+
+    def _update(self, x: Tensor, segment: Tensor, noise: Tensor | None) -> Tensor:
+        """Make one update of every seed whose losses have all been finite; the losses (S,)."""
+        in_dims = (0, 0, self._noise_dim)
+        losses = self.stack.call("forward", x, segment, noise, in_dims=in_dims)
+        gradients = torch.autograd.grad(losses.sum(), list(self.stack.parameters.values()))
+        losses = losses.detach().double()
+        self.adam.step(gradients, self.schedule.rates, (self.diverged_at < 0) & losses.isfinite())
+        return losses
 
     def _log(self, losses: Tensor) -> None:
         """Close a window at iterations 0, window, 2 window, ...; step the schedule on its mean."""
@@ -131,12 +145,13 @@ class Fit:
     def load(self, state: Mapping[str, Any], rows: Sequence[int]) -> None:
         """Go on from `state`, of which `rows` are this pack's seeds, in order."""
         chosen = torch.as_tensor(list(rows))
-        seeds = {name: value[chosen] for name, value in state["seeds"].items()}
+        device = self.stack.device
+        seeds = {name: value[chosen].to(device) for name, value in state["seeds"].items()}
         self.stack.load(_unprefixed("parameters", seeds))
         self.adam.load(_unprefixed("adam", seeds))
         self.schedule.load(_unprefixed("schedule", seeds))
         self.window_sum, self.window_mean = seeds["window_sum"], seeds["window_mean"]
-        self.diverged_at = seeds["diverged_at"]
+        self.diverged_at.copy_(seeds["diverged_at"])
         self.iteration, self.window_count = state["iteration"], state["window_count"]
         self.batches.load(state["batches"])
         self.noise.load(state["noise"])

@@ -22,7 +22,7 @@ class NoiseSource:
     def __init__(
         self, model_seeds: Sequence[int], stream: str, draw: Draw, device: str = "cpu"
     ) -> None:
-        self._draw, self._device = draw, device
+        self._draw = draw
         self._sources = {seed: generator(seed, stream) for seed in dict.fromkeys(model_seeds)}
         order = list(self._sources)
         self._member = torch.tensor([order.index(seed) for seed in model_seeds], device=device)
@@ -33,9 +33,15 @@ class NoiseSource:
         if draws[0] is None:
             return None, None
         if len(draws) == 1:
-            return draws[0].to(self._device), None
-        stacked = torch.stack([d for d in draws if d is not None]).to(self._device)
+            return self._sent(draws[0]), None
+        stacked = self._sent(torch.stack([d for d in draws if d is not None]))
         return stacked[self._member], 0
+
+    def _sent(self, draw: Tensor) -> Tensor:
+        """The draw on the device; the host does not wait for its arrival."""
+        if self._member.device.type == "cuda":
+            draw = draw.pin_memory()
+        return draw.to(self._member.device, non_blocking=True)
 
     def state(self) -> dict[str, Tensor]:
         """Generator states by model seed."""

@@ -28,23 +28,29 @@ class StackedAdam:
         self._size = values[0].shape[0]
         self._first = [torch.zeros_like(value) for value in values]
         self._second = [torch.zeros_like(value) for value in values]
-        self._steps = torch.zeros(self._size, device=values[0].device)
+        device = values[0].device
+        self._steps = torch.zeros(self._size, device=device)
+        self._skipped = torch.zeros(self._size, device=device)  # 1.0 where a seed stands still
+        # The kernels read a rate from memory, each from its own kind of number.
+        kind = torch.float64 if device.type == "cpu" else torch.float32
+        self._rates = torch.zeros(self._size, device=device, dtype=kind)
         self._names = list(parameters)
         groups = (values, self._first, self._second)
         self._rows = [[[t[s] for t in group] for group in groups] for s in range(self._size)]
 
-    def step(
-        self, gradients: Sequence[Tensor], rates: Sequence[float], active: Sequence[bool]
-    ) -> None:
-        """Update in place by gradients (S, ...) in the parameters' order; rates, activity (S,)."""
+    def step(self, gradients: Sequence[Tensor], rates: Tensor, active: Tensor) -> None:
+        """Update in place by gradients (S, ...) in the parameters' order; rates, activity (S,).
+
+        It waits for no device, so that a GPU may replay it.
+        """
         # The fused kernel walks memory: a transposed gradient would update the wrong entries.
         by_seed = zip(*(gradient.contiguous().unbind() for gradient in gradients), strict=True)
         beta1, beta2 = self.betas
-        self._steps += torch.tensor(active).to(self._steps)
+        self._rates.copy_(rates)
+        self._skipped.copy_(~active)
+        self._steps.add_(active)
         with torch.no_grad():
             for seed, rows in enumerate(by_seed):
-                if not active[seed]:
-                    continue
                 values, first, second = self._rows[seed]
                 torch._fused_adam_(
                     values,
@@ -56,10 +62,11 @@ class StackedAdam:
                     amsgrad=False,
                     beta1=beta1,
                     beta2=beta2,
-                    lr=rates[seed],
+                    lr=self._rates[seed],
                     weight_decay=0.0,
                     eps=self.eps,
                     maximize=False,
+                    found_inf=self._skipped[seed],
                 )
 
     def state(self) -> dict[str, Tensor]:

@@ -15,9 +15,9 @@ from repro.errors import ConfigError
 class Schedule:
     """Learning rates (S,) float64 that may change as training goes on; here they stay constant."""
 
-    def __init__(self, rate: float, seeds: int) -> None:
+    def __init__(self, rate: float, seeds: int, device: str = "cpu") -> None:
         self.initial = rate
-        self.rates = torch.full((seeds,), rate, dtype=torch.float64)
+        self.rates = torch.full((seeds,), rate, dtype=torch.float64, device=device)
 
     def after_iteration(self, iteration: int) -> None:
         """Set the rates of the next iteration; `iteration` counts from zero."""
@@ -46,11 +46,13 @@ class Plateau(Schedule):
     threshold = 1e-4
     eps = 1e-8
 
-    def __init__(self, rate: float, seeds: int, factor: float, patience: int) -> None:
-        super().__init__(rate, seeds)
+    def __init__(
+        self, rate: float, seeds: int, factor: float, patience: int, device: str = "cpu"
+    ) -> None:
+        super().__init__(rate, seeds, device)
         self.factor, self.patience = factor, patience
         self.best = torch.full_like(self.rates, math.inf)
-        self.bad = torch.zeros(seeds, dtype=torch.int64)
+        self.bad = torch.zeros(seeds, dtype=torch.int64, device=device)
 
     def after_window(self, loss: Tensor) -> None:
         """Count a bad window for every seed whose loss (S,) is no better; cut after `patience`."""
@@ -60,7 +62,7 @@ class Plateau(Schedule):
         cut = self.bad > self.patience
         lower = self.rates * self.factor
         worth_it = cut & (self.rates - lower > self.eps)
-        self.rates = torch.where(worth_it, lower, self.rates)
+        self.rates.copy_(torch.where(worth_it, lower, self.rates))
         self.bad = torch.where(cut, 0, self.bad)
 
     def state(self) -> dict[str, Tensor]:
@@ -74,8 +76,8 @@ class Cosine(Schedule):
     Source: Loshchilov & Hutter 2017 (SGDR), equation 5 without restarts.
     """
 
-    def __init__(self, rate: float, seeds: int, total: int) -> None:
-        super().__init__(rate, seeds)
+    def __init__(self, rate: float, seeds: int, total: int, device: str = "cpu") -> None:
+        super().__init__(rate, seeds, device)
         self.total = total
 
     def after_iteration(self, iteration: int) -> None:
@@ -84,7 +86,9 @@ class Cosine(Schedule):
         self.rates.fill_(self.initial * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def make_schedule(config: Mapping[str, Any], rate: float, seeds: int, total: int) -> Schedule:
+def make_schedule(
+    config: Mapping[str, Any], rate: float, seeds: int, total: int, device: str = "cpu"
+) -> Schedule:
     """The schedule that `config` names (plateau | constant | cosine) for S seeds.
 
     Raises:
@@ -92,11 +96,11 @@ def make_schedule(config: Mapping[str, Any], rate: float, seeds: int, total: int
     """
     match config["name"]:
         case "plateau":
-            return Plateau(rate, seeds, config["factor"], config["patience"])
+            return Plateau(rate, seeds, config["factor"], config["patience"], device)
         case "cosine":
-            return Cosine(rate, seeds, total)
+            return Cosine(rate, seeds, total, device)
         case "constant":
-            return Schedule(rate, seeds)
+            return Schedule(rate, seeds, device)
     raise ConfigError(
         f"unknown schedule '{config['name']}'; set training.schedule.name to plateau, "
         "constant or cosine"

@@ -29,8 +29,14 @@ class SeedStack:
         # One entry a name: layers may share a mask, and each must find it under its own name.
         buffers = (m.named_buffers(remove_duplicate=False) for m in models)
         self.buffers = {
-            name: _stacked(values).to(device) for name, values in _by_name(buffers).items()
+            name: _stacked([value.to(device) for value in values])
+            for name, values in _by_name(buffers).items()
         }
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(iter(self.parameters.values())).device
 
     def call(self, method: str, *inputs: Any, in_dims: Sequence[int | None]) -> Any:  # noqa: ANN401
         """Call a method of every model; `in_dims` is 0 for inputs that differ by seed, else None.

@@ -9,6 +9,7 @@ from repro.training.optimisers import StackedAdam
 
 SHAPES = {"weight": (7, 5), "bias": (7,), "scalar": (), "empty": (0,), "cube": (3, 2, 4)}
 RATES = (1e-3, 0.1, 3e-2, 0.0)
+FIXED = torch.tensor(RATES, dtype=torch.float64)
 STEPS = 50
 
 
@@ -57,13 +58,13 @@ def stacked(transposed, dtype=torch.float32, active=None):
     values = start(dtype=dtype)
     adam = StackedAdam(values)
     for step in range(STEPS):
-        rates = [rate(seed, step) for seed in range(len(RATES))]
+        rates = torch.tensor([rate(s, step) for s in range(len(RATES))], dtype=torch.float64)
         adam.step(gradients(step, transposed, dtype), rates, (active or alive)(step))
     return values, adam
 
 
 def alive(step):
-    return [True] * len(RATES)
+    return torch.ones(len(RATES), dtype=torch.bool)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -90,7 +91,7 @@ def test_a_rate_of_zero_moves_nothing():
 
 
 def test_an_inactive_seed_keeps_parameters_moments_and_step_count():
-    pausing = lambda step: [True, step < 10, True, True]  # noqa: E731
+    pausing = lambda step: torch.tensor([True, step < 10, True, True])  # noqa: E731
     values, adam = stacked(transposed=True, active=pausing)
     whole, _ = stacked(transposed=True)
     for name in SHAPES:
@@ -99,7 +100,7 @@ def test_an_inactive_seed_keeps_parameters_moments_and_step_count():
     short = start()
     only_ten = StackedAdam(short)
     for step in range(10):
-        rates = [rate(seed, step) for seed in range(len(RATES))]
+        rates = torch.tensor([rate(s, step) for s in range(len(RATES))], dtype=torch.float64)
         only_ten.step(gradients(step, transposed=True), rates, alive(step))
     assert all(torch.equal(values[name][1], short[name][1]) for name in SHAPES)
     for name, value in adam.state().items():
@@ -113,8 +114,8 @@ def test_a_nan_gradient_of_an_inactive_seed_touches_nobody():
         spoilt = [g.clone() for g in gradients(step, transposed=False)]
         for gradient in spoilt:
             gradient[1] = torch.nan
-        adam.step(spoilt, RATES, [True, False, True, True])
-        other.step(gradients(step, transposed=False), RATES, [True] * 4)
+        adam.step(spoilt, FIXED, torch.tensor([True, False, True, True]))
+        other.step(gradients(step, transposed=False), FIXED, alive(step))
     for name in SHAPES:
         assert torch.equal(values[name][[0, 2, 3]], clean[name][[0, 2, 3]])
         assert torch.equal(values[name][1], start()[name][1])
@@ -124,14 +125,14 @@ def test_gradients_and_their_order_are_left_alone():
     values = start()
     adam, given = StackedAdam(values), gradients(0, transposed=True)
     before = [gradient.clone() for gradient in given]
-    adam.step(given, RATES, alive(0))
+    adam.step(given, FIXED, alive(0))
     assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
 
 
 def test_a_missing_gradient_is_an_error():
     names = dict(itertools.islice(start().items(), 2))
     with pytest.raises((ValueError, RuntimeError)):
-        StackedAdam(names).step(gradients(0, transposed=False)[:1], RATES, alive(0))
+        StackedAdam(names).step(gradients(0, transposed=False)[:1], FIXED, alive(0))
 
 
 def test_a_loaded_state_goes_on_bit_for_bit():
@@ -144,7 +145,7 @@ def test_a_loaded_state_goes_on_bit_for_bit():
             state = {name: value.clone() for name, value in adam.state().items()}
             values, adam = kept, StackedAdam(kept)
             adam.load(state)
-        rates = [rate(seed, step) for seed in range(len(RATES))]
+        rates = torch.tensor([rate(s, step) for s in range(len(RATES))], dtype=torch.float64)
         adam.step(gradients(step, transposed=False), rates, alive(step))
     assert all(torch.equal(values[name], whole[name]) for name in SHAPES)
 
