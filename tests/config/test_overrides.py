@@ -41,6 +41,10 @@ def setting(vocabulary: Vocabulary, word: str) -> Any:
         ("seeds=1-4,7", "seeds", (["1-4", 7],)),
         ("seeds=[1,2,49]", "seeds", ([1, 2, 49],)),
         ("training.learning_rate=1e-3", "training.learning_rate", (0.001,)),
+        ("launcher.gpus=0,2", "launcher.gpus", ([0, 2],)),
+        ("launcher.gpus=2", "launcher.gpus", ([2],)),
+        ("launcher.gpus=[0,2]", "launcher.gpus", ([0, 2],)),
+        ("launcher.gpus=null", "launcher.gpus", (None,)),
         ("paths.results='a b'", "paths.results", ("a b",)),
     ],
 )
