@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+import re
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+_PARTIAL = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.tmp")
 
 
 @contextmanager
@@ -17,7 +23,7 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises:
         OSError: if the file cannot be written or put in place; `target` is then as before.
     """
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    partial = target.with_name(partial_name(target.name))
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -37,6 +43,40 @@ def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial, partial.open("xb") as file:
         write(file)
+
+
+def partial_name(name: str) -> str:
+    """A unique temporary name for `name`, which tells who writes there: machine and process."""
+    return f".{name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}.tmp"
+
+
+def abandoned(path: Path) -> bool:
+    """Whether a temporary file's writer is provably dead: a process of this boot that is gone."""
+    found = _PARTIAL.fullmatch(path.name)
+    if found is None or found["machine"] != _machine():
+        return False
+    try:
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight hex digits for this host, boot and process namespace, in which a pid is unique."""
+    facts = [socket.gethostname()]
+    for read in (
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
+        lambda: os.readlink("/proc/self/ns/pid"),
+    ):
+        try:
+            facts.append(read())
+        except OSError:
+            facts.append("")
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:8]
 
 
 def fsync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shlex
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from repro.config.compose import Composition
     from repro.data.registry import Dataset
     from repro.jobs import Job
-    from repro.runner.plan import PlannedCell
+    from repro.runner.plan import OpenStore, PlannedCell
+    from repro.runner.store import Store
 
 EPILOG = """\
 overrides are Hydra's: KEY=VALUE, GROUP=NAME, and KEY=A,B or KEY=[A,B] for a sweep
@@ -79,11 +81,19 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    """Prints the counts of each experiment."""
+    """Prints the counts of each experiment, and what else lies in the store."""
     from repro.runner import overview
+    from repro.runner.leftovers import leftovers
+    from repro.runner.plan import open_store
 
-    planned = _plan(args.words)
-    print(_json(overview.entries(planned)) if args.json else overview.status_table(planned))
+    open_ = functools.cache(open_store)
+    planned = _plan(args.words, open_=open_)
+    if args.json:
+        print(_json(overview.entries(planned)))
+        return 0
+    print(overview.status_table(planned))
+    for line in leftovers(planned, open_, everything=not _names_experiment(args.words)):
+        print(line)
     return 0
 
 
@@ -123,8 +133,11 @@ def config(args: argparse.Namespace) -> int:
     from repro.config.compose import compose_all, compose_defaults
     from repro.config.tree import Tree
 
-    named = any(word.lstrip("+").startswith("experiment=") for word in args.words)
-    found = compose_all(args.words) if named else [compose_defaults(Tree(), args.words)]
+    found = (
+        compose_all(args.words)
+        if _names_experiment(args.words)
+        else [compose_defaults(Tree(), args.words)]
+    )
     print("---\n".join(OmegaConf.to_yaml(_described(one)) for one in found), end="")
     return 0
 
@@ -251,17 +264,23 @@ def _check_verb(word: str, valid: list[str], before: str = "") -> None:
         raise ConfigError(f"there is no verb `{before}{word}`; {hint}")
 
 
-def _plan(words: Sequence[str], need_experiment: bool = False) -> list[PlannedCell]:
+def _names_experiment(words: Sequence[str]) -> bool:
+    return any(word.lstrip("+").startswith("experiment=") for word in words)
+
+
+def _plan(
+    words: Sequence[str], need_experiment: bool = False, open_: OpenStore | None = None
+) -> list[PlannedCell]:
     from repro.config.compose import compose_all
+    from repro.runner.plan import open_store
     from repro.runner.plan import plan as make_plan
 
-    return make_plan(compose_all(words, need_experiment))
+    return make_plan(compose_all(words, need_experiment), open_ or open_store)
 
 
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
     """Runs the jobs scale by scale; 1 where a seed has no row in the end, 130 if interrupted."""
     from repro.runner.local import run_local
-    from repro.runner.plan import open_store
     from repro.runner.progress import make_reporter
     from repro.runner.sharing import local_options
 
@@ -269,13 +288,21 @@ def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
     for scale in dict.fromkeys(job.scale for job in todo):
         first = next(one.composition for one in planned if one.cell.scale == scale)
         options = local_options(first.launcher, first.run)
-        store = open_store(first.results, scale)
+        store = _writable_store(first)
         share = [job for job in todo if job.scale == scale]
         summary = run_local(share, store, options, make_reporter())
         if summary.stopped or (summary.left and summary.trouble is None):
             return 130
         ok = ok and summary.ok
     return 0 if ok else 1
+
+
+def _writable_store(composition: Composition) -> Store:
+    from repro.runner.paths import StorePaths
+    from repro.runner.store import Store
+
+    paths = (composition.results, composition.scale, composition.locks, composition.spill)
+    return Store(StorePaths(*paths))
 
 
 def _draw(composition: Composition) -> list[Path]:
@@ -322,7 +349,12 @@ def _described(composition: Composition) -> dict[str, Any]:
         "model_seeds": spell_seeds(pair.model_seed for pair in seeds),
         "run": composition.run,
         "launcher": composition.launcher,
-        "paths": {"results": str(composition.results), "data": str(composition.data)},
+        "paths": {
+            "results": str(composition.results),
+            "data": str(composition.data),
+            "locks": composition.locks and str(composition.locks),
+            "spill": str(composition.spill),
+        },
         "configs": {cell.id: cell.config for cell in composition.cells},
     }
 

@@ -374,6 +374,39 @@ def test_ctrl_c_is_130(
     assert "interrupted" in err
 
 
+# -- status -------------------------------------------------------------------------------------
+
+
+def test_status_names_rows_that_no_experiment_asks_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store(1)
+    assert "stale" not in out_of(capsys, "status")[1]
+    odd = store(1, "done", "training.batch_size=3")
+    said = out_of(capsys, "status")[1]
+    assert "1 stale rows in" in said
+    assert odd.cells[0].id in said
+    assert "stale" not in out_of(capsys, "status", f"experiment={NAME}")[1]
+
+
+def test_status_counts_the_rows_that_wait_in_a_spill(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from repro.runner import spill
+    from repro.runner.paths import StorePaths
+
+    place = tmp_path / "spill"
+    paths = StorePaths(tmp_path / "results", "quick", spill=place)
+    (tmp_path / "results" / "quick").mkdir(parents=True)
+    (tmp_path / "results" / "quick" / "spill").write_text("")
+    row = {"schema": 1, "id": "a" * 12, "task": "identifiability", "data_seed": 1,
+           "model_seed": 1, "status": "done", "metrics": {}, "arrays": None, "config": {},
+           "provenance": {}}  # fmt: skip
+    spill.keep(paths, "identifiability", [json.dumps(row).encode() + b"\n"], {})
+    said = out_of(capsys, "status", f"paths.spill={place}")[1]
+    assert "1 rows wait in" in said
+
+
 # -- the process --------------------------------------------------------------------------------
 
 WATCH = (

@@ -63,6 +63,8 @@ class Composition:
     launcher: dict[str, Any]
     results: Path
     data: Path
+    locks: Path | None
+    spill: Path
 
     @property
     def notes(self) -> list[str]:
@@ -77,7 +79,7 @@ class Resolved:
     config: dict[str, Any]  # the science config
     run: dict[str, Any]
     launcher: dict[str, Any]
-    paths: dict[str, str]
+    paths: dict[str, Any]
 
 
 def compose_all(words: Sequence[str], need_experiment: bool = False) -> list[Composition]:
@@ -169,9 +171,15 @@ def _composition(
         cells=tuple({cell.id: cell for cell in cells}.values()),
         run=first.run,
         launcher=first.launcher,
-        results=Path(first.paths["results"]).expanduser().absolute(),
-        data=Path(first.paths["data"]).expanduser().absolute(),
+        results=_folder(first.paths["results"]),
+        data=_folder(first.paths["data"]),
+        locks=None if first.paths["locks"] is None else _folder(first.paths["locks"]),
+        spill=_folder(first.paths["spill"]),
     )
+
+
+def _folder(name: str) -> Path:
+    return Path(name).expanduser().absolute()
 
 
 def _choice(name: str) -> Choices:

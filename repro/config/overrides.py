@@ -96,6 +96,8 @@ class Vocabulary:
         if isinstance(value, Glob):
             return tuple(value.filter(list(self.groups.get(key, []))))
         items = list(value.items) if isinstance(value, Sweep) else [value]
+        if "list" in self.keys.get(key, "") and not self._is_science(key):
+            return (_one_list(items),)  # nothing to sweep over: launcher.gpus=0,2 is one list
         if "list" not in self.keys.get(key, ""):
             items = [one for item in items for one in (item if isinstance(item, list) else [item])]
         if not items:
@@ -114,6 +116,13 @@ class Vocabulary:
         """Whether a key or group is part of a run's identity."""
         section, _, name = key.replace("/", ".").partition(".")
         return section in (*SCIENCE, "fidelity") and name not in NOT_IDENTITY.get(section, ())
+
+
+def _one_list(items: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever is no list stays it
+    """The list that `0,2`, `2` or `[0,2]` means; null stays null."""
+    if len(items) == 1 and (items[0] is None or isinstance(items[0], list)):
+        return items[0]
+    return list(items)
 
 
 @dataclass(frozen=True)

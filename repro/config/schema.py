@@ -153,10 +153,15 @@ class Run:
 
 @dataclass
 class Paths:
-    """Folders: `results` holds rows and figures, `data` holds downloads."""
+    """Folders: `results` holds rows and figures, `data` downloads.
+
+    `locks` null means beside what they protect; `spill` keeps rows that `results` cannot take.
+    """
 
     results: str
     data: str
+    locks: str | None
+    spill: str
 
 
 @dataclass

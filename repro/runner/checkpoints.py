@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from repro.errors import StoreError
 from repro.jobs import SeedPair
 from repro.runner.atomic import write_atomic
 from repro.runner.paths import StorePaths
@@ -56,6 +57,23 @@ def drop_finished(paths: StorePaths, id: str, done: Collection[SeedPair]) -> Non
         if pack.issubset(done):
             checkpoint.unlink(missing_ok=True)
             checkpoint.with_suffix(".json").unlink(missing_ok=True)
+            _damaged(checkpoint).unlink(missing_ok=True)
+
+
+def _damaged(checkpoint: Path) -> Path:
+    return checkpoint.with_name(checkpoint.name + ".damaged")
+
+
+def set_aside(checkpoint: Path) -> Path:
+    """Renames a checkpoint that cannot be read, so that nothing goes on from it any more."""
+    try:
+        checkpoint.replace(_damaged(checkpoint))
+    except OSError as error:
+        raise StoreError(
+            f"The checkpoint {checkpoint} is damaged and cannot be set aside ({error}). Correct "
+            "the permissions of its folder, then run the same command again."
+        ) from error
+    return _damaged(checkpoint)
 
 
 def withdraw(checkpoint: Path) -> None:

@@ -16,12 +16,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from repro.errors import JobFailed
+from repro.errors import JobFailed, StoreError
 from repro.experiments.registry import resolve
 from repro.jobs import Context, Interrupted, Job, Outcome, SeedPair
-from repro.runner import checkpoints, protocol, provenance
+from repro.runner import checkpoints, protocol, provenance, spill
 from repro.runner.locking import claim, holder
-from repro.runner.rows import SCHEMA, STATUSES, Row
+from repro.runner.rows import SCHEMA, STATUSES, Row, encode
 from repro.runner.store import Store
 
 Emit = Callable[[protocol.Event], None]
@@ -123,7 +123,7 @@ class _Attempt:
         resumed = context.resume_from is not None
         self.emit(_event(protocol.STARTED, self.seeds, resumed=resumed))
         try:
-            outcomes = self._call(context)
+            outcomes = self._call_from_a_good_checkpoint(context)
             seconds = time.monotonic() - clock
             origin = self._provenance(context, started, seconds)
             self._keep(outcomes, origin, seconds)
@@ -148,6 +148,24 @@ class _Attempt:
             progress=_throttled(self.emit),
             stop_requested=self.stop_requested,
         )
+
+    def _call_from_a_good_checkpoint(self, context: Context) -> list[Outcome]:
+        """Calls the task; a checkpoint that it refuses is set aside, and an older one tried."""
+        try:
+            return self._call(context)
+        except StoreError as error:
+            found = context.resume_from
+            unreadable = isinstance(error.__cause__, OSError)  # a sick disk, not a sick file
+            if found is None or context.resumed_at is not None or (unreadable and found.exists()):
+                raise
+            if found.exists():
+                aside = checkpoints.set_aside(found)
+                text = f"{self.job.id}: {error}. It is set aside as {aside}."
+                self.emit({"event": protocol.NOTE, "text": text})
+        context.resume_from = checkpoints.find_checkpoint(
+            self.store.paths, self.job.id, self.seeds
+        )
+        return self._call_from_a_good_checkpoint(context)
 
     def _call(self, context: Context) -> list[Outcome]:
         task = resolve(self.job.task)
@@ -177,9 +195,7 @@ class _Attempt:
         }
 
     def _row(self, outcome: Outcome, origin: dict[str, Any]) -> Row:
-        arrays = None
-        if outcome.arrays and keeps_arrays(self.job.options, outcome.seeds):
-            arrays = self.store.save_arrays(self.job.id, outcome.seeds, outcome.arrays)
+        name = self.store.arrays_name(self.job.id, outcome.seeds)
         return {
             "schema": SCHEMA,
             "id": self.job.id,
@@ -188,20 +204,43 @@ class _Attempt:
             "model_seed": outcome.seeds.model_seed,
             "status": outcome.status,
             "metrics": outcome.metrics,
-            "arrays": arrays,
+            "arrays": name if self._arrays(outcome) else None,
             "config": self.job.config,
             "provenance": origin,
         }
 
+    def _arrays(self, outcome: Outcome) -> dict[str, Any]:
+        wanted = keeps_arrays(self.job.options, outcome.seeds)
+        return (outcome.arrays or {}) if wanted else {}
+
     def _keep(self, outcomes: list[Outcome], origin: dict[str, Any], seconds: float) -> None:
         """Stores the arrays first and then the rows, so that no row names arrays to come."""
         rows = [self._row(outcome, origin) for outcome in outcomes]
-        skipped = {key.seeds for key in self.store.append(self.job.task, rows)}
+        lines = [encode(row, self.job.task) for row in rows]  # first: what is wrong with a row
+        try:
+            for outcome in outcomes:
+                if arrays := self._arrays(outcome):
+                    self.store.save_arrays(self.job.id, outcome.seeds, arrays)
+            skipped = {key.seeds for key in self.store.append(self.job.task, rows)}
+        except StoreError as error:
+            self._spill(outcomes, lines, error)
+            return
         stored = [[*o.seeds, o.status] for o in outcomes if o.seeds not in skipped]
         self.emit({"event": protocol.STORED, "rows": stored, "seconds": seconds})
         if skipped:
             self.emit(_event(protocol.HAD, tuple(sorted(skipped))))
         tidy(self.job, self.store)
+
+    def _spill(self, outcomes: list[Outcome], lines: list[bytes], error: StoreError) -> None:
+        """Keeps finished rows that the store does not take; their checkpoint stays, too."""
+        arrays = {
+            self.store.paths.arrays_of(self.job.id, outcome.seeds).name: found
+            for outcome in outcomes
+            if (found := self._arrays(outcome))
+        }
+        file = spill.keep(self.store.paths, self.job.task, lines, arrays)
+        seeds = tuple(outcome.seeds for outcome in outcomes)
+        self.emit(_event(protocol.SPILLED, seeds, file=str(file), cause=str(error)))
 
     def _stopped(self, context: Context) -> None:
         found = checkpoints.find_checkpoint(self.store.paths, self.job.id, self.seeds)

@@ -13,14 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from repro.errors import StoreError
 from repro.jobs import Job, SeedPair
 from repro.runner import protocol
 from repro.runner.execute import tidy
 from repro.runner.launch import LocalOptions
+from repro.runner.ledger import Ledger, keys_of
 from repro.runner.locking import check_locks
 from repro.runner.process import Inbox, Message, WorkerProcess, exit_reason
 from repro.runner.progress import Reporter
-from repro.runner.rows import RowKey
 from repro.runner.store import Store
 from repro.runner.summary import Summary
 
@@ -51,8 +52,8 @@ def run_local(
                 run.drive()
     finally:
         reporter.close()
-    reporter.run_ended(run.summary)
-    return run.summary
+    reporter.run_ended(run.ledger.summary)
+    return run.ledger.summary
 
 
 @contextmanager
@@ -81,10 +82,6 @@ class _Ticket:
     tries: int = 0
     second_look: bool = False
 
-    @property
-    def keys(self) -> list[RowKey]:
-        return [RowKey(self.job.id, pair) for pair in self.job.seeds]
-
 
 @dataclass
 class _Slot:
@@ -105,29 +102,25 @@ class _Run:
         self.store = store
         self.options = options
         self.reporter = reporter
-        self.summary = Summary()
+        self.ledger = Ledger(store, reporter)
         self.queue: deque[_Ticket] = deque()
         self.inbox: Inbox = queue.SimpleQueue()
         self.slots: list[_Slot] = []
         self.second_looks: list[_Ticket] = []
         self.interrupts = 0
-        self.stopping = False
+        self.draining = False  # no further jobs; the running ones may end
+        self.stopping = False  # no further jobs, and the running ones are asked to stop
         self.killed = False
 
     # -- before --------------------------------------------------------------------------------
 
     def enlist(self, jobs: Sequence[Job]) -> None:
         """Queues the jobs that miss rows, the longest first."""
-        for job in sorted(jobs, key=lambda job: -job.expected_seconds):
-            ticket = _Ticket(job)
-            self.summary.mark(ticket.keys, "left")
-            self._mark_stored(ticket, "had")
-            if self._missing(ticket):
-                self.queue.append(ticket)
+        self.queue.extend(_Ticket(job) for job in self.ledger.open(jobs))
         environments = self._environments()[: len(self.queue)]
         self.slots = [_Slot(number, found) for number, found in enumerate(environments)]
         self.reporter.run_started([ticket.job for ticket in self.queue], len(self.slots))
-        had = self.summary.had
+        had = self.ledger.summary.had
         if had:
             self.reporter.note(f"{had} seeds already have their rows.")
 
@@ -137,16 +130,6 @@ class _Run:
             return []
         devices = {str(options.get("device") or "auto") for options in wanted}
         return self.options.environments(devices, wanted[0].get("threads"))
-
-    def _missing(self, ticket: _Ticket) -> list[SeedPair]:
-        done = self.store.done(ticket.job.task, ticket.job.id)
-        return [pair for pair in ticket.job.seeds if pair not in done]
-
-    def _mark_stored(self, ticket: _Ticket, state: str | None = None) -> None:
-        """Notes the job's seeds that the store has, as `state` or as the store calls them."""
-        for pair, status in self.store.done(ticket.job.task, ticket.job.id).items():
-            if pair in ticket.job.seeds:
-                self.summary.mark([RowKey(ticket.job.id, pair)], state or status)
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -188,8 +171,8 @@ class _Run:
     def _assign(self, slot: _Slot, ticket: _Ticket) -> None:
         if slot.worker is None:
             slot.ready = False
-            results = self.store.paths.results.resolve()
-            slot.worker = WorkerProcess(slot.number, results, slot.environment, self.inbox)
+            paths = self.store.paths
+            slot.worker = WorkerProcess(slot.number, paths, slot.environment, self.inbox)
         slot.ticket = replace(ticket, tries=ticket.tries + 1)
         slot.worker.send(ticket.job)
         self.reporter.job_started(slot.number, ticket.job)
@@ -212,47 +195,28 @@ class _Run:
         kind, ticket = event["event"], slot.ticket
         if kind == protocol.READY or ticket is None:
             slot.ready = True
-        elif kind == protocol.PROGRESS:
-            self.reporter.progress(slot.number, event["step"], event["steps"])
-        elif kind == protocol.STARTED:
-            self.reporter.job_running(slot.number, len(event["seeds"]), event["resumed"])
         elif kind == protocol.FINISHED:
             self._finished(slot, ticket)
-        else:
-            self._seeds_became(slot, ticket, kind, event)
-
-    def _seeds_became(
-        self, slot: _Slot, ticket: _Ticket, kind: str, event: protocol.Event
-    ) -> None:
-        if kind == protocol.STORED:
-            for data_seed, model_seed, status in event["rows"]:
-                pair = SeedPair(data_seed, model_seed)
-                self.summary.mark([RowKey(ticket.job.id, pair)], status)
-            return
-        keys = [RowKey(ticket.job.id, pair) for pair in protocol.pairs(event["seeds"])]
-        if kind == protocol.FAILED:
+        elif kind == protocol.FAILED:
             slot.retiring = True  # a fresh process: the failure may have left this one damaged
-            self._failed(ticket, keys, Path(event["file"]), event["cause"])
-        elif kind == protocol.HELD:
-            self.summary.mark(keys, "held")
-            self.reporter.note(f"{ticket.job.id} is with another runner: {event['holder']}.")
-        elif kind == protocol.HAD:
-            self.summary.mark(keys, "had")
-        elif kind == protocol.STOPPED:
-            self.summary.mark(keys, "stopped")
+            seeds = protocol.pairs(event["seeds"])
+            self._failed(ticket.job, seeds, Path(event["file"]), event["cause"])
+        else:
+            self.ledger.hear(slot.number, ticket.job, event)
+            if kind == protocol.SPILLED:
+                self._drain()
 
-    def _failed(self, ticket: _Ticket, keys: list[RowKey], file: Path, cause: str) -> None:
-        self.summary.fail(keys, file, cause)
-        self.reporter.job_failed(ticket.job, cause, file)
+    def _failed(self, job: Job, seeds: Sequence[SeedPair], file: Path, cause: str) -> None:
+        self.ledger.fail(job, seeds, file, cause)
         if self.options.on_error == "stop" and not self.stopping:
-            self.summary.trouble = f"{ticket.job.id} failed, and on_error is stop"
+            self.ledger.summary.trouble = f"{job.id} failed, and on_error is stop"
             self._stop()
 
     def _finished(self, slot: _Slot, ticket: _Ticket) -> None:
         slot.ticket = None
-        states = {self.summary.states[key] for key in ticket.keys}
+        states = self.ledger.states(ticket.job)
         self.reporter.job_ended(slot.number, ticket.job, sorted(states))
-        if "held" in states and not ticket.second_look:
+        if "held" in states and not ticket.second_look and not self.draining:
             self.second_looks.append(replace(ticket, second_look=True))
         if "stopped" in states and not self.stopping:
             slot.retiring = True  # asked to stop by someone else: that process is on its way out
@@ -262,7 +226,7 @@ class _Run:
 
     def _again(self, ticket: _Ticket) -> bool:
         """Queues a job once more where it may be; returns whether it may."""
-        if self.stopping or ticket.tries > self.options.retries:
+        if self.draining or ticket.tries > self.options.retries:
             return False
         self.queue.appendleft(ticket)
         return True
@@ -274,11 +238,11 @@ class _Run:
         slot.worker, slot.ticket, slot.retiring = None, None, False
         if ticket is None:
             return
-        self._mark_stored(ticket)
-        missing = self._missing(ticket)
+        self.ledger.mark_stored(ticket.job)
+        missing = self.ledger.missing(ticket.job)
         self.reporter.job_ended(slot.number, ticket.job, ["died"])
         if missing and self.killed:
-            self.summary.mark([RowKey(ticket.job.id, pair) for pair in missing], "stopped")
+            self.ledger.summary.mark(keys_of(ticket.job, missing), "stopped")
         elif missing:
             self._died(ticket, missing, end, ready)
         else:
@@ -291,14 +255,25 @@ class _Run:
         text = f"{reason}; the last lines that it wrote:\n{end['tail'] or '(none)'}"
         details = {"cause": reason, "attempt": str(ticket.tries)}
         job = ticket.job
-        file = self.store.record_failure(job.id, missing, text, task=job.task, details=details)
-        if ready and self._again(ticket):
+        file = self._record(job, missing, text, details)
+        could_start = ready or end["code"] < 0  # a signal says nothing against the next one
+        if could_start and self._again(ticket):
             self.reporter.note(f"{job.id}: {reason}. A new worker takes the job over.")
             return
-        self._failed(ticket, [RowKey(job.id, pair) for pair in missing], file, reason)
-        if not ready and not self.stopping:
-            self.summary.trouble = f"a worker could not start: {reason} (see {file})"
+        self._failed(job, missing, file, reason)
+        if not could_start and not self.stopping:
+            self.ledger.summary.trouble = f"a worker could not start: {reason} (see {file})"
             self._stop()
+
+    def _record(
+        self, job: Job, missing: list[SeedPair], text: str, details: Mapping[str, str]
+    ) -> Path:
+        """Keeps how a job ended; where no disk takes that, it is told and the run goes on."""
+        try:
+            return self.store.record_failure(job.id, missing, text, task=job.task, details=details)
+        except StoreError as error:
+            self.reporter.note(f"{job.id}: {text}\n{error}")
+            return Path("(nowhere: no disk could be written)")
 
     # -- stopping ------------------------------------------------------------------------------
 
@@ -317,10 +292,14 @@ class _Run:
                 if slot.worker is not None:
                     slot.worker.kill()
 
-    def _stop(self) -> None:
-        self.stopping = True
+    def _drain(self) -> None:
+        self.draining = True
         self.queue.clear()
         self.second_looks.clear()
+
+    def _stop(self) -> None:
+        self._drain()
+        self.stopping = True
         for slot in self.slots:
             if slot.worker is not None:
                 slot.worker.stop()

@@ -65,18 +65,21 @@ def holder(path: Path) -> Holder | None:
 
 
 def _sign(file: IO[str]) -> None:
-    file.truncate(0)
+    """Writes who holds the lock into it; a full disk leaves it nameless, but no less locked."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    json.dump(asdict(Holder(os.getpid(), socket.gethostname(), now)), file)
-    file.flush()
+    name = json.dumps(asdict(Holder(os.getpid(), socket.gethostname(), now))).encode()
+    with suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), name)
 
 
 def _no_locks(path: Path, reason: object) -> StoreError:
     return StoreError(
         f"The filesystem of {path.parent} offers no working file locks ({reason}), and without "
-        "them two runners could store a row twice. Put the results on a local disk "
-        "(paths.results=FOLDER), or have the network filesystem mounted with lock support "
-        "(NFS: a running lock service and no `nolock`; Lustre: `flock`)."
+        "them two runners could store a row twice. Put the lock files where locks work and all "
+        "runners see them (paths.locks=FOLDER), or the results on a local disk "
+        "(paths.results=FOLDER), or have the network filesystem mounted with lock support (NFS: "
+        "a running lock service and no `nolock`; Lustre: `flock`)."
     )
 
 
@@ -86,7 +89,7 @@ def _explain(path: Path, error: Exception) -> StoreError:
         return _no_locks(path, cause.strerror)
     return StoreError(
         f"Cannot use the lock file {path} ({cause or error}). Make its folder writable or choose "
-        "another results folder (paths.results=FOLDER)."
+        "another one for the locks (paths.locks=FOLDER) or the results (paths.results=FOLDER)."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,21 @@ from repro.jobs import SeedPair
 
 @dataclass(frozen=True)
 class StorePaths:
-    """The files of one scale's results; lock files and claims are never deleted."""
+    """The files of one scale's results; lock files and claims are never deleted.
+
+    `locks` is where lock files are, if not beside what they protect, and `spill` where rows are
+    kept that cannot be written below `results`; both may serve several results folders.
+    """
 
     results: Path
     scale: str
+    locks: Path | None = None
+    spill: Path | None = None
+
+    def _apart(self, folder: Path) -> Path:
+        """The part of a shared folder that belongs to this scale of these results."""
+        digest = hashlib.sha256(str(self.results.resolve()).encode()).hexdigest()[:12]
+        return folder / digest / self.scale
 
     @property
     def root(self) -> Path:
@@ -26,7 +38,18 @@ class StorePaths:
 
     def rows_lock(self, task: str) -> Path:
         """The lock file that whoever appends to `rows` holds."""
-        return self.root / f"{task}.jsonl.lock"
+        return self.lock_root / f"{task}.jsonl.lock"
+
+    @property
+    def lock_root(self) -> Path:
+        """The folder below which all lock files are."""
+        return self.root if self.locks is None else self._apart(self.locks)
+
+    @property
+    def spills(self) -> tuple[Path, ...]:
+        """The folders for rows that could not be stored, the first choice first."""
+        inside = self.root / "spill"
+        return (inside,) if self.spill is None else (inside, self._apart(self.spill))
 
     @property
     def arrays(self) -> Path:
@@ -43,12 +66,12 @@ class StorePaths:
 
     def failure_lock(self, id: str) -> Path:
         """The lock file that whoever changes `failure` holds."""
-        return self.root / "failures" / f"{id}.lock"
+        return self.lock_root / "failures" / f"{id}.lock"
 
     @property
     def claims(self) -> Path:
         """The folder of claims: a seed is claimed for as long as a process holds its lock."""
-        return self.root / "claims"
+        return self.lock_root / "claims"
 
     def claim(self, id: str, seeds: SeedPair) -> Path:
         """The lock file whose holder may run one seed of one config."""

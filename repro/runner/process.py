@@ -19,6 +19,7 @@ from typing import IO, Any
 import repro
 from repro.jobs import Job
 from repro.runner import protocol
+from repro.runner.paths import StorePaths
 
 _TAIL = 40  # lines of a worker's stderr that a failure quotes
 
@@ -42,18 +43,26 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
 
 
+def _folders(paths: StorePaths) -> list[str]:
+    """Returns the worker's arguments, absolute: where it runs is its own affair."""
+    words = [str(paths.results.resolve())]
+    for name, folder in (("--locks", paths.locks), ("--spill", paths.spill)):
+        words += [] if folder is None else [name, str(folder.resolve())]
+    return words
+
+
 class WorkerProcess:
     """One worker, in its own session so that a terminal's Ctrl-C reaches only the launcher."""
 
     def __init__(
-        self, slot: int, results: Path, environment: Mapping[str, str], inbox: Inbox
+        self, slot: int, paths: StorePaths, environment: Mapping[str, str], inbox: Inbox
     ) -> None:
         """Starts the process; what it says goes to `inbox`, its end last of all."""
         self._slot = slot
         self._inbox = inbox
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "repro.runner.worker", str(results)],
+            [sys.executable, "-m", "repro.runner.worker", *_folders(paths)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -18,6 +18,8 @@ HAD = "had"  # seeds: they have rows already
 HELD = "held"  # seeds, holder: another runner is at work on them
 STORED = "stored"  # rows: [data_seed, model_seed, status], seconds
 FAILED = "failed"  # seeds, cause, file
+SPILLED = "spilled"  # seeds, file, cause: the rows could not be stored and are kept in a spill
+NOTE = "note"  # text: something that a person should know
 STOPPED = "stopped"  # seeds, checkpoint: whether there is one to go on from
 FINISHED = "finished"  # the worker is done with the job, however it went
 

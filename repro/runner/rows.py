@@ -52,7 +52,8 @@ def complaint(row: object) -> str | None:
         if not isinstance(row[name], kind) or isinstance(row[name], bool):
             return f"its {name!r} is a {type(row[name]).__name__}"
     if row["schema"] != SCHEMA:
-        return f"its schema is {row['schema']}, and this version reads {SCHEMA}"
+        newer = " (a newer version of repro wrote it: update)" if row["schema"] > SCHEMA else ""
+        return f"its schema is {row['schema']}, and this version reads {SCHEMA}{newer}"
     if row["status"] not in STATUSES:
         return f"its status {row['status']!r} is none of {', '.join(STATUSES)}"
     return None
@@ -107,10 +108,14 @@ def encode(row: Row, task: str) -> bytes:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The rows of a file, and the bytes of its torn last line (empty where there is none)."""
+    """The rows of a file, the bytes of its torn last line, and how many rows are stale.
+
+    A stale row has an older schema: it stays in the file but counts no longer.
+    """
 
     rows: list[Row]
     torn: bytes
+    stale: int = 0
 
 
 def _decode(line: bytes) -> tuple[Row | None, str | None]:
@@ -121,8 +126,13 @@ def _decode(line: bytes) -> tuple[Row | None, str | None]:
     return row, complaint(row)
 
 
-def parse(content: bytes, path: Path) -> Parsed:
-    """Returns the rows in `content`; `path` is for messages only.
+def _is_stale(row: object) -> bool:
+    """Whether a row has an older schema than this version reads."""
+    return isinstance(row, dict) and type(row.get("schema")) is int and row["schema"] < SCHEMA
+
+
+def parse(content: bytes, path: Path, first: int = 1) -> Parsed:
+    """Returns the rows in `content`; `path` and the number of its `first` line are for messages.
 
     A last line without its newline is torn, the trace of a killed writer, unless it is whole.
 
@@ -131,8 +141,12 @@ def parse(content: bytes, path: Path) -> Parsed:
     """
     *lines, last = content.split(b"\n")
     rows: list[Row] = []
-    for number, line in enumerate(lines, start=1):
+    stale = 0
+    for number, line in enumerate(lines, start=first):
         row, wrong = _decode(line)
+        if _is_stale(row):
+            stale += 1
+            continue
         if row is None or wrong is not None:
             raise StoreError(
                 f"{path}:{number}: not a row, because {wrong}. Restore this line from version "
@@ -140,6 +154,8 @@ def parse(content: bytes, path: Path) -> Parsed:
             )
         rows.append(row)
     row, wrong = _decode(last) if last else (None, None)
+    if _is_stale(row):
+        return Parsed(rows, b"", stale + 1)
     if row is None or wrong is not None:
-        return Parsed(rows, last)
-    return Parsed([*rows, row], b"")
+        return Parsed(rows, last, stale)
+    return Parsed([*rows, row], b"", stale)

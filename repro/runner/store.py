@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from repro.atomic import fsync_folder
 from repro.errors import StoreError
 from repro.jobs import SeedPair
-from repro.runner import failures
+from repro.runner import failures, spill
 from repro.runner.atomic import write_atomic
 from repro.runner.failures import Failure
+from repro.runner.index import RowIndex
 from repro.runner.locking import locked
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Parsed, Row, RowKey, encode, key_of, parse
@@ -29,20 +30,13 @@ class StoreWarning(UserWarning):
     """Warns of something in a result file that was stepped over."""
 
 
-class _Index(NamedTuple):
-    """The statuses in a file, as it was when its signature was taken."""
-
-    signature: tuple[int, int, int]
-    statuses: dict[str, dict[SeedPair, str]]
-
-
 class Store:
     """The rows, arrays and failures of one scale, safe under many processes and `kill -9`."""
 
     def __init__(self, paths: StorePaths) -> None:
         """Names the files; nothing is read or written yet."""
         self.paths = paths
-        self._indices: dict[str, _Index] = {}
+        self._indices: dict[str, RowIndex] = {}
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -84,12 +78,29 @@ class Store:
         path = self.paths.rows(task)
         with locked(self.paths.rows_lock(task)):
             try:
-                return _append(path, lines)
+                return _append(self._known(task), lines)
             except OSError as error:
                 raise StoreError(
                     f"Cannot write {path} ({error}). Free some space or correct the permissions, "
                     "then run the same command again."
                 ) from error
+
+    def asked_by_none(self, task: str, asked: Collection[str]) -> dict[str, int]:
+        """Returns how many rows each config has that is not among the ids in `asked`.
+
+        Raises:
+            StoreError: A finished line is not a row, or the file cannot be read.
+        """
+        found = self._index(task).statuses.items()
+        return {id: len(statuses) for id, statuses in found if id not in asked}
+
+    def stale(self, task: str) -> int:
+        """Returns how many rows have an older schema: they are kept, but count no longer.
+
+        Raises:
+            StoreError: A finished line is not a row, or the file cannot be read.
+        """
+        return self._index(task).stale
 
     def done(self, task: str, id: str) -> dict[SeedPair, str]:
         """Returns the status of every stored seed of a config; fast while the file is unchanged.
@@ -97,25 +108,38 @@ class Store:
         Raises:
             StoreError: A finished line is not a row, or the file cannot be read.
         """
-        signature = _signature(self.paths.rows(task))
-        cached = self._indices.get(task)
-        if cached is None or cached.signature != signature:
-            cached = _Index(signature, _statuses(self._parse(task).rows))
-            self._indices[task] = cached
-        return dict(cached.statuses.get(id, {}))
+        return dict(self._index(task).statuses.get(id, {}))
+
+    def _known(self, task: str) -> RowIndex:
+        return self._indices.setdefault(task, RowIndex(self.paths.rows(task)))
+
+    def _index(self, task: str) -> RowIndex:
+        index = self._known(task)
+        if not index.unchanged():
+            self._patiently(index.path, lambda: _readable(index.path, index.read))
+        return index
 
     def _parse(self, task: str) -> Parsed:
         path = self.paths.rows(task)
-        parsed = parse(_content(path), path)
-        if parsed.torn:
-            time.sleep(_SETTLE)
+        parsed = Parsed([], b"")
+
+        def read() -> bytes:
+            nonlocal parsed
             parsed = parse(_content(path), path)
-        if parsed.torn:
-            _warn(
-                f"{path} ends in a torn line ({len(parsed.torn)} bytes), left by a writer that "
-                "was killed; it is stepped over, and the next run makes its row anew."
-            )
+            return parsed.torn
+
+        self._patiently(path, read)
         return parsed
+
+    def _patiently(self, path: Path, read: Callable[[], bytes]) -> None:
+        """Calls `read` again where a line is just being written; warns of one that is torn."""
+        if read():
+            time.sleep(_SETTLE)
+            if torn := read():
+                _warn(
+                    f"{path} ends in a torn line ({len(torn)} bytes), left by a writer that "
+                    "was killed; it is stepped over, and the next run makes its row anew."
+                )
 
     # -- arrays --------------------------------------------------------------------------------
 
@@ -128,7 +152,19 @@ class Store:
         path = self.paths.arrays_of(id, seeds)
         values = {name: np.asarray(value) for name, value in arrays.items()}
         write_atomic(path, lambda file: np.savez_compressed(file, allow_pickle=False, **values))
-        return path.relative_to(self.paths.root).as_posix()
+        return self.arrays_name(id, seeds)
+
+    def arrays_name(self, id: str, seeds: SeedPair) -> str:
+        """Returns what a row calls its arrays: their path relative to the scale's folder."""
+        return self.paths.arrays_of(id, seeds).relative_to(self.paths.root).as_posix()
+
+    def place_arrays(self, name: str, content: bytes) -> None:
+        """Writes an arrays file that was kept elsewhere.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        write_atomic(self.paths.arrays / name, lambda file: file.write(content))
 
     def load_arrays(self, row: Row) -> dict[str, np.ndarray]:
         """Returns the arrays of a row, by name.
@@ -167,16 +203,23 @@ class Store:
     ) -> Path:
         """Adds a failed attempt to the config's failure file and returns the file.
 
+        Where that cannot be written, the text goes to a file of its own in a spill folder.
+
         Raises:
-            StoreError: The file cannot be locked or written.
+            StoreError: Neither can be written.
         """
-        failure = Failure(task, tuple(seeds), traceback_text, details=details or {})
-        path = self.paths.failure(id)
-        with locked(self.paths.failure_lock(id)):
+        text = failures.render(Failure(task, tuple(seeds), traceback_text, details=details or {}))
+        try:
+            return self._add_failure(self.paths.failure(id), self.paths.failure_lock(id), text)
+        except StoreError:
+            return spill.note(self.paths, id, text)
+
+    def _add_failure(self, path: Path, lock: Path, text: str) -> Path:
+        with locked(lock):
             before = _content(path)
             gap = b"\n" if before and not before.endswith(b"\n") else b""
-            text = failures.render(failure).encode("utf-8", "backslashreplace")
-            write_atomic(path, lambda file: file.write(before + gap + text))
+            content = before + gap + text.encode("utf-8", "backslashreplace")
+            write_atomic(path, lambda file: file.write(content))
         return path
 
     def failures(self, id: str) -> list[Failure]:
@@ -208,48 +251,36 @@ def _warn(message: str) -> None:
     warnings.warn(message, StoreWarning, stacklevel=4)
 
 
-def _content(path: Path) -> bytes:
+def _readable(path: Path, read: Callable[[], bytes]) -> bytes:
     try:
-        return path.read_bytes()
+        return read()
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise StoreError(f"Cannot read {path} ({error}). Correct its permissions.") from error
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
+def _content(path: Path) -> bytes:
+    return _readable(path, path.read_bytes)
 
 
-def _statuses(rows: list[Row]) -> dict[str, dict[SeedPair, str]]:
-    statuses: dict[str, dict[SeedPair, str]] = {}
-    for row in rows:
-        key = key_of(row)
-        statuses.setdefault(key.id, {}).setdefault(key.seeds, row["status"])
-    return statuses
-
-
-def _append(path: Path, lines: list[tuple[RowKey, bytes]]) -> list[RowKey]:
+def _append(index: RowIndex, lines: list[tuple[RowKey, bytes]]) -> list[RowKey]:
     """Writes the new ones among `lines` under the lock that the caller holds."""
+    path = index.path
+    path.parent.mkdir(parents=True, exist_ok=True)
     new_file = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     try:
-        content = path.read_bytes()
-        parsed = parse(content, path)
-        there = {key_of(row) for row in parsed.rows}
+        torn = index.read()
         fresh: dict[RowKey, bytes] = {}
         skipped: list[RowKey] = []
         for key, line in lines:
-            if key in there or key in fresh:
+            if key.seeds in index.statuses.get(key.id, {}) or key in fresh:
                 skipped.append(key)
             else:
                 fresh[key] = line
-        size = len(content) - len(parsed.torn)
-        gap = b"\n" if size and content[size - 1 : size] != b"\n" else b""
+        size = os.fstat(handle).st_size - len(torn)
+        gap = b"\n" if size > index.end else b""  # after a whole line that lacks its newline
         if fresh:
             _write_whole(handle, gap + b"".join(fresh.values()), size)
     finally:

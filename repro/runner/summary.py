@@ -17,7 +17,8 @@ class Summary:
     """Every seed in exactly one state, and the files that tell of failures.
 
     The states: done and diverged (stored by this run), had (stored before it), held (another
-    runner is at work on it), failed, stopped (asked to stop while running), left (never begun).
+    runner is at work on it), failed, stopped (asked to stop while running), spilled (found, but
+    kept in a spill because the store could not take it), left (never begun).
     """
 
     states: dict[RowKey, str] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class Summary:
     @property
     def ok(self) -> bool:
         """Whether every seed has its row, or will get it from another runner."""
-        lost = self.count("failed") + self.stopped + self.left
+        lost = self.count("failed") + self.count("spilled") + self.stopped + self.left
         return lost == 0 and self.trouble is None
 
     def sentence(self) -> str:
@@ -95,6 +96,7 @@ class Summary:
             "had": "already there",
             "held": "with another runner",
             "failed": "failed",
+            "spilled": "kept in a spill",
             "stopped": "stopped",
             "left": "not begun",
         }

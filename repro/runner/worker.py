@@ -6,16 +6,20 @@ it starts (GPU, threads). SIGTERM, or a launcher that is gone, makes it write a 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import faulthandler
 import os
 import queue
 import signal
-import sys
 import threading
+import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from repro.errors import StoreError
+from repro.jobs import Job
 from repro.runner import protocol, provenance
 from repro.runner.execute import run_job
 from repro.runner.paths import StorePaths
@@ -25,9 +29,12 @@ from repro.runner.store import Store
 class Worker:
     """A worker's two ends of the conversation, and whether it has been asked to stop."""
 
-    def __init__(self, results: Path, jobs: int, events: int) -> None:
-        """Takes over two file descriptors: `jobs` to read from and `events` to write to."""
-        self._results = results
+    def __init__(self, paths: StorePaths, jobs: int, events: int) -> None:
+        """Takes over two file descriptors: `jobs` to read from and `events` to write to.
+
+        `paths` are those of any scale; each job names its own.
+        """
+        self._paths = paths
         self._jobs = jobs
         self._events = events
         self._speaking = threading.Lock()
@@ -41,9 +48,26 @@ class Worker:
         self.emit({"event": protocol.READY, "pid": os.getpid()})
         while (line := self._inbox.get()) is not None:
             job = protocol.decode_job(line)
-            store = self._stores.setdefault(job.scale, Store(StorePaths(self._results, job.scale)))
-            run_job(job, store, self.emit, lambda: self._stopping)
+            store = self._stores.setdefault(
+                job.scale, Store(replace(self._paths, scale=job.scale))
+            )
+            self._run(job, store)
             self.emit({"event": protocol.FINISHED})
+
+    def _run(self, job: Job, store: Store) -> None:
+        """Runs a job; a store that cannot be used fails that job and not the worker."""
+        try:
+            run_job(job, store, self.emit, lambda: self._stopping)
+        except StoreError as error:
+            try:
+                text = "".join(traceback.format_exception(error))
+                file = str(store.record_failure(job.id, job.seeds, text, task=job.task))
+            except StoreError as worse:
+                file = f"(nowhere: {worse})"
+            seeds = [list(pair) for pair in job.seeds]
+            self.emit(
+                {"event": protocol.FAILED, "seeds": seeds, "cause": str(error), "file": file}
+            )
 
     def emit(self, event: protocol.Event) -> None:
         """Sends an event; a launcher that no longer listens counts as a request to stop."""
@@ -87,17 +111,24 @@ def _take_standard_streams() -> tuple[int, int]:
     return jobs, events
 
 
-def main(results: Path) -> None:
+def main(paths: StorePaths) -> None:
     """Serves the launcher at the other end of stdin and stdout."""
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = Worker(results, *_take_standard_streams())
+    worker = Worker(paths, *_take_standard_streams())
     signal.signal(signal.SIGTERM, worker.stop)
     provenance.revision()  # now: the checkout may change while jobs run
     worker.serve()
 
 
+def _arguments() -> StorePaths:
+    parser = argparse.ArgumentParser(description="A worker; a launcher starts it.")
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--locks", type=Path)
+    parser.add_argument("--spill", type=Path)
+    found = parser.parse_args()
+    return StorePaths(found.results, "", found.locks, found.spill)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m repro.runner.worker RESULTS  (a launcher starts it)")
-    main(Path(sys.argv[1]))
+    main(_arguments())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,8 +158,12 @@ class Fit:
         self.noise.load(state["noise"])
 
     def _save(self, hooks: FitHooks) -> None:
-        if hooks.checkpoint is not None:
+        if hooks.checkpoint is None:
+            return
+        try:
             write_checkpoint(hooks.checkpoint, {"fit": self.state(), **hooks.extra_state()})
+        except OSError as error:  # a full disk, say: no reason to throw the training away
+            warnings.warn(f"no checkpoint could be written: {error}", stacklevel=2)
 
 
 def _prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

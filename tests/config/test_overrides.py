@@ -44,6 +44,10 @@ def setting(vocabulary: Vocabulary, word: str) -> Any:
         ("keep_arrays=1-4,49", "keep_arrays", (["1-4", 49],)),
         ("keep_arrays=false", "keep_arrays", (False,)),
         ("training.learning_rate=1e-3", "training.learning_rate", (0.001,)),
+        ("launcher.gpus=0,2", "launcher.gpus", ([0, 2],)),
+        ("launcher.gpus=2", "launcher.gpus", ([2],)),
+        ("launcher.gpus=[0,2]", "launcher.gpus", ([0, 2],)),
+        ("launcher.gpus=null", "launcher.gpus", (None,)),
         ("paths.results='a b'", "paths.results", ("a b",)),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from repro.errors import StoreError
 from repro.jobs import Context, Interrupted, Outcome, SeedPair
 from repro.runner.atomic import write_atomic
 
@@ -46,8 +48,18 @@ def _misbehave(config: dict[str, Any], context: Context, step: int) -> None:
         os.write(1, b"straight to the descriptor\n")
     if how == "term_once" and _once(folder, "told"):
         os.kill(os.getpid(), signal.SIGTERM)
+    if how == "full":  # no file may grow beyond what the rows take already
+        rows = Path(folder) / "results" / "smoke" / "fake.jsonl"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (rows.stat().st_size,) * 2)
     if how == "die" or (how == "die_once" and _once(folder, "died")):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _step_of(checkpoint: Path) -> int:
+    try:
+        return json.loads(checkpoint.read_text())["step"]
+    except ValueError as error:
+        raise StoreError(f"the checkpoint {checkpoint} cannot be read; delete it") from error
 
 
 def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> list[Outcome]:
@@ -55,7 +67,7 @@ def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> 
     folder, steps = config["folder"], config.get("steps", 4)
     start = 0
     if context.resume_from is not None:
-        start = json.loads(context.resume_from.read_text())["step"]
+        start = _step_of(context.resume_from)
         context.resumed_at = start
     _log(folder, "begun", seeds)
     for step in range(start, steps):

@@ -230,3 +230,27 @@ def test_the_newest_checkpoint_that_holds_all_seeds_is_found(store: Store) -> No
     assert wide.exists()
     drop_finished(paths, id, [ONE, TWO, THREE])
     assert not wide.exists()
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_an_older_one_taken(
+    store: Store, make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]]
+) -> None:
+    job = make_job(steps=5)
+    announce(store.paths, job.id, [ONE, TWO, THREE]).write_text(json.dumps({"step": 1}))
+    bad = announce(store.paths, job.id, [ONE, TWO])
+    bad.write_text("{torn")
+    events = execute(job)
+    assert "set aside" in events["note"]["text"]
+    assert events["started"]["resumed"] is True
+    assert {row["provenance"]["resumed_at"] for row in store.read("fake")} == {1}
+    assert "failed" not in events
+
+
+def test_a_job_whose_only_checkpoint_is_damaged_starts_again(
+    store: Store, make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]]
+) -> None:
+    job = make_job()
+    announce(store.paths, job.id, [ONE, TWO]).write_text("{torn")
+    execute(job)
+    assert {row["provenance"]["resumed_at"] for row in store.read("fake")} == {None}
+    assert files(store.paths.checkpoints) == []

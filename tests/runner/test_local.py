@@ -17,6 +17,7 @@ from repro.errors import ConfigError
 from repro.jobs import Job
 from repro.runner.launch import LocalOptions, cores
 from repro.runner.local import run_local
+from repro.runner.paths import StorePaths
 from repro.runner.progress import Reporter
 from repro.runner.rows import RowKey, key_of
 from repro.runner.store import Store
@@ -287,6 +288,53 @@ def test_a_second_ctrl_c_ends_a_job_that_will_not_stop(
     out, _ = process.communicate(timeout=60)
     assert json.loads(out) == {"stopped": 2, "ok": False}
     assert store.failures(job.id) == []
+
+
+def test_a_worker_killed_while_it_starts_is_replaced(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], fake: Path
+) -> None:
+    (fake / "sitecustomize.py").write_text(
+        "import os, signal, pathlib\n"
+        "first = pathlib.Path(__file__).with_name('first')\n"
+        "if not first.exists():\n"
+        "    first.touch()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {"PYTHONPATH": f"{fake}:{os.environ['PYTHONPATH']}"}
+    summary, told = run([make_job()], environment=environment)
+    assert (summary.done, summary.ok, summary.trouble) == (2, True, None)
+    assert any("A new worker" in note for note in told.notes)
+
+
+def test_a_store_that_takes_no_more_ends_the_run_and_the_next_one_takes_the_rows_in(
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+) -> None:
+    run(some_jobs(make_job, 4))
+    jobs = [make_job(id="f" * 12, seconds=9, how="full"), make_job(id="e" * 12)]
+    summary, told = run(jobs)
+    assert (summary.count("spilled"), summary.left, summary.ok) == (2, 2, False)
+    assert "could not be stored" in summary.trouble
+    assert any("next run takes them in" in note for note in told.notes)
+    assert len(store.read("fake")) == 8
+    summary, told = run(jobs)
+    assert (summary.had, summary.done, summary.ok) == (2, 2, True)
+    assert any("2 rows were taken in" in note for note in told.notes)
+    assert Counter(log("ended")) == {"1/1": 6, "2/1": 6}
+
+
+def test_locks_can_be_elsewhere(
+    tmp_path: Path, make_job: Callable[..., Job], fake: Path, log: Callable[[str], list[str]]
+) -> None:
+    paths = StorePaths(tmp_path / "results", "smoke", locks=tmp_path / "locks")
+    summary = run_local([make_job(how="fail")], Store(paths), {"workers": 1}, Reporter())
+    assert len(summary.failed) == 1
+    summary = run_local([make_job()], Store(paths), {"workers": 1}, Reporter())
+    assert summary.done == 2
+    assert list((tmp_path / "results").rglob("*.lock")) == []
+    assert len(list((tmp_path / "locks").rglob("*.lock"))) == 4  # two claims, rows, failures
 
 
 # -- options -----------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_a_filesystem_without_locks_is_explained(
         raise portalocker.LockException(error, str(error))
 
     monkeypatch.setattr("portalocker.portalocker.lock", refuse)
-    with pytest.raises(StoreError, match=r"no working file locks .*No locks.*Put the results on"):
+    with pytest.raises(StoreError, match=r"no working file locks .*No locks.*Put the lock files"):
         claim(tmp_path / "x.lock")
 
 

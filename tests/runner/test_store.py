@@ -14,6 +14,7 @@ import pytest
 
 from repro.errors import StoreError
 from repro.jobs import SeedPair
+from repro.runner.index import RowIndex
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row, key_of
 from repro.runner.store import Store, StoreWarning
@@ -251,7 +252,7 @@ def test_status_of_a_thousand_rows_is_read_once(
     store.append("fake", [row(seed, id=f"{seed % 40:012d}") for seed in range(1000)])
     store.done("fake", ID)
     with monkeypatch.context() as unreadable:
-        unreadable.setattr(Store, "_parse", lambda self, task: pytest.fail("read again"))
+        unreadable.setattr(RowIndex, "read", lambda self: pytest.fail("read again"))
         for number in range(40):
             assert len(store.done("fake", f"{number:012d}")) == 25
     store.append("fake", [row(5000)])

@@ -131,6 +131,14 @@ def test_a_stop_needs_no_checkpoint_and_comes_before_the_next_update(setup):
     assert fit.iteration == 3
 
 
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(setup, tmp_path):
+    (tmp_path / "file").write_text("a file where a folder should be")
+    fit = setup.fit([(1, 1)], updates=3)
+    with pytest.warns(UserWarning, match="no checkpoint could be written"):
+        fit.run(FitHooks(checkpoint=tmp_path / "file" / "c.pt", checkpoint_seconds=0.0))
+    assert fit.iteration == 3
+
+
 def test_a_finished_fit_is_not_stopped(setup):
     fit = setup.fit([(1, 1)], updates=2)
     fit.run(FitHooks(stop_requested=lambda: fit.iteration == 2))
