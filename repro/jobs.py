@@ -26,6 +26,7 @@ class Cell:
     config: dict[str, Any]
     seeds: tuple[SeedPair, ...]
     seconds_per_seed: float
+    mib_per_seed: float = 0.0  # of a pack's peak memory; 0: not known
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Context:
         None  # a checkpoint of the same config whose seeds include the job's
     )
     checkpoint_minutes: float = 5.0
+    tf32: bool = False  # whether a GPU may round the factors of its products to 10 bits
     keep_arrays: bool = True  # whether any of the job's seeds keeps its arrays
     progress: Callable[[int, int], None] = lambda step, steps: None
     stop_requested: Callable[[], bool] = lambda: False

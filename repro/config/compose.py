@@ -213,10 +213,11 @@ def _refuse_unknown_top(base: DictConfig, name: str) -> None:
 
 def _about(base: DictConfig, name: str) -> Experiment:
     if not name:
-        return Experiment("", "", None, "", [], {})
+        return Experiment("", "", None, "", [], {}, {})
     found = {key: base[key] for key in ABOUT if key in base}
     cost = base.get("cost") or {}
-    found["seconds_per_update"] = cost.get("seconds_per_update", {})
+    for measured in ("seconds_per_update", "mib_per_seed"):
+        found[measured] = cost.get(measured, {})
     try:
         return type_experiment(found)
     except ConfigError as error:
@@ -363,4 +364,5 @@ def _cell(
             f" add cost.seconds_per_update.{model} to conf/experiment/{name}.yaml"
         )
     seconds = about.seconds_per_update.get(model, 0.0) * updates(config)
-    return Cell(name, scale, identity(config), config["task"], config, seeds, seconds)
+    memory = about.mib_per_seed.get(model, 0.0)
+    return Cell(name, scale, identity(config), config["task"], config, seeds, seconds, memory)

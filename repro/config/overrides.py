@@ -96,7 +96,7 @@ class Vocabulary:
         if isinstance(value, Glob):
             return tuple(value.filter(list(self.groups.get(key, []))))
         items = list(value.items) if isinstance(value, Sweep) else [value]
-        if "list" in self.keys.get(key, "") and not self._is_science(key):
+        if "list" in self.keys.get(key, "") and not self.is_science(key):
             return (_one_list(items),)  # nothing to sweep over: launcher.gpus=0,2 is one list
         if "list" not in self.keys.get(key, ""):
             items = [one for item in items for one in (item if isinstance(item, list) else [item])]

@@ -149,6 +149,7 @@ class Run:
     device: str = limited(choices=("auto", "cpu", "cuda"))
     threads: int | None = limited(at_least=1)
     keep_arrays: Any = limited()  # noqa: RUF009
+    tf32: bool = limited()
 
 
 @dataclass
@@ -173,7 +174,8 @@ class Experiment:
     figures: str | None
     protocol: str
     deviations: list[str]
-    seconds_per_update: dict[str, float]
+    seconds_per_update: dict[str, float]  # of a seed on one core, by model
+    mib_per_seed: dict[str, float]  # the most memory that a seed of a pack takes, by model
 
 
 # Section -> the values of its `name` -> its type. A section with one nameless type uses "".

@@ -50,6 +50,7 @@ class Pack:
         self, config: Mapping[str, Any], seeds: Sequence[SeedPair], context: Context
     ) -> None:
         self.config, self.seeds, self.context = config, tuple(seeds), context
+        torch.backends.cuda.matmul.allow_tf32 = context.tf32
         self.updates = count_updates(config)
         self._watch = [i for i in config["evaluation"]["at"] if i < self.updates]
         self._check_primary()

@@ -7,6 +7,8 @@ row is on disk, so no two processes run it and none runs it twice.
 from __future__ import annotations
 
 import copy
+import dataclasses
+import gc
 import os
 import sys
 import time
@@ -106,6 +108,21 @@ def keeps_arrays(options: Mapping[str, Any], seeds: SeedPair) -> bool:
     return wanted if isinstance(wanted, bool) else seeds.data_seed in wanted
 
 
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error says that the CPU's or the GPU's memory did not suffice."""
+    told = ("out of memory", "can't allocate memory", "not enough memory")
+    in_torch = isinstance(error, RuntimeError) and any(words in str(error) for words in told)
+    return isinstance(error, MemoryError) or in_torch
+
+
+def free_memory() -> None:
+    """Gives back what the last job left behind, on the GPU, too."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 @dataclass
 class _Attempt:
     """One call of a task for seeds that this process has claimed."""
@@ -119,7 +136,7 @@ class _Attempt:
     def run(self) -> None:
         """Runs the task; its rows are stored, or its failure is, or its checkpoint is kept."""
         started, clock = provenance.now(), time.monotonic()
-        context = self._context()
+        context, too_large = self._context(), False
         resumed = context.resume_from is not None
         self.emit(_event(protocol.STARTED, self.seeds, resumed=resumed))
         try:
@@ -128,12 +145,30 @@ class _Attempt:
             origin = self._provenance(context, started, seconds)
             self._keep(outcomes, origin, seconds)
         except Interrupted:
-            self._stopped(context)
+            self._stopped(self.seeds)
         except (Exception, SystemExit) as error:
-            self._failed(error, context)
+            too_large = len(self.seeds) > 1 and memory_ran_out(error)
+            if not too_large:
+                self._failed(error, context)
         finally:
             if context.checkpoint is not None:
                 checkpoints.withdraw(context.checkpoint)
+        if too_large:
+            self._halve()
+
+    def _halve(self) -> None:
+        """Runs the seeds in two packs, one after the other; a checkpoint of all serves both."""
+        free_memory()
+        middle = len(self.seeds) // 2
+        halves = (self.seeds[:middle], self.seeds[middle:])
+        sizes = " and then ".join(str(len(half)) for half in halves)
+        text = f"{self.job.id}: memory ran out with {len(self.seeds)} seeds; going on with {sizes}"
+        self.emit({"event": protocol.NOTE, "text": text})
+        for half in halves:
+            if self.stop_requested():
+                self._stopped(half)
+            else:
+                dataclasses.replace(self, seeds=half).run()
 
     def _context(self) -> Context:
         options, paths = self.job.options, self.store.paths
@@ -144,6 +179,7 @@ class _Attempt:
             checkpoint=checkpoints.announce(paths, self.job.id, self.seeds) if keep else None,
             resume_from=found,
             checkpoint_minutes=float(minutes) if keep else float("inf"),
+            tf32=bool(options.get("tf32", False)),
             keep_arrays=any(keeps_arrays(options, pair) for pair in self.seeds),
             progress=_throttled(self.emit),
             stop_requested=self.stop_requested,
@@ -188,6 +224,7 @@ class _Attempt:
     def _provenance(self, context: Context, started: str, seconds: float) -> dict[str, Any]:
         return {
             **provenance.describe(context.device, started, seconds),
+            **({"tf32": context.tf32} if context.device == "cuda" else {}),
             "pack": [list(pair) for pair in self.seeds],
             "resumed_at": context.resumed_at,
             "experiment": self.job.options.get("experiment"),
@@ -242,9 +279,9 @@ class _Attempt:
         seeds = tuple(outcome.seeds for outcome in outcomes)
         self.emit(_event(protocol.SPILLED, seeds, file=str(file), cause=str(error)))
 
-    def _stopped(self, context: Context) -> None:
-        found = checkpoints.find_checkpoint(self.store.paths, self.job.id, self.seeds)
-        self.emit(_event(protocol.STOPPED, self.seeds, checkpoint=found is not None))
+    def _stopped(self, seeds: tuple[SeedPair, ...]) -> None:
+        found = checkpoints.find_checkpoint(self.store.paths, self.job.id, seeds)
+        self.emit(_event(protocol.STOPPED, seeds, checkpoint=found is not None))
 
     def _failed(self, error: BaseException, context: Context) -> None:
         done = self.store.done(self.job.task, self.job.id)

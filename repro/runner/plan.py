@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from repro.config.compose import Composition
 from repro.jobs import Cell, Job, SeedPair
+from repro.runner.memory import seeds_that_fit
 from repro.runner.paths import StorePaths
 from repro.runner.sharing import local_options
 from repro.runner.store import Store
 
-LARGEST_PACK = 20
+LARGEST_PACK = 20  # on a CPU more seeds gain nothing: their hidden values leave its cache
+LARGEST_GPU_PACK = 64
 SMALLEST_PACK = 2  # a pack of one pays the whole overhead of an iteration for one seed
 Key = tuple[Path, str, str, str]  # results, scale, task, id: what makes two cells the same work
 
@@ -101,6 +103,7 @@ def pack(
     together: Iterable[set[SeedPair]],
     workers: int,
     seeds_per_pack: int | None,
+    largest: int = LARGEST_PACK,
 ) -> list[tuple[SeedPair, ...]]:
     """Seeds in packs: those of one checkpoint stay together, the rest is split evenly.
 
@@ -108,7 +111,8 @@ def pack(
         seeds: what is left to do.
         together: groups that a checkpoint on disk covers.
         workers: how many packs can run at a time.
-        seeds_per_pack: the most seeds a pack; None: spread over the workers, 2 to 20 each.
+        seeds_per_pack: the most seeds a pack; None: spread over the workers.
+        largest: the most seeds a pack where `seeds_per_pack` does not say.
     """
     rest = set(seeds)
     packs = []
@@ -117,8 +121,9 @@ def pack(
             packs.append(tuple(sorted(group & rest)))
             rest -= group
     if seeds_per_pack is None:
-        rounds = _ceil(len(rest), LARGEST_PACK * workers)  # in each of which no worker is idle
-        seeds_per_pack = max(SMALLEST_PACK, _ceil(len(rest), max(1, rounds * workers)))
+        rounds = _ceil(len(rest), largest * workers)  # in each of which no worker is idle
+        even = max(SMALLEST_PACK, _ceil(len(rest), max(1, rounds * workers)))
+        seeds_per_pack = min(largest, even)
     return packs + _even(sorted(rest), seeds_per_pack)
 
 
@@ -160,9 +165,10 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
     if not left:
         return []
     launcher = composition.launcher
-    workers = local_options(launcher, composition.run)["workers"]
+    options = local_options(launcher, composition.run)
     groups = checkpoint_groups(first.paths, cell.id)
-    packs = pack(left, groups, workers, launcher["seeds_per_pack"])
+    largest = _largest_pack(cell.mib_per_seed, options["workers"], options["gpus"])
+    packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
     return [
         Job(
             id=cell.id,
@@ -185,8 +191,13 @@ def kept_by_any(same: Iterable[PlannedCell]) -> bool | list[int]:
     return sorted({seed for seeds in wanted if seeds for seed in seeds}) or False
 
 
+def _largest_pack(mib_per_seed: float, workers: int, gpus: list[str]) -> int:
+    largest = LARGEST_GPU_PACK if gpus else LARGEST_PACK
+    return min(largest, seeds_that_fit(mib_per_seed, workers, gpus) or largest)
+
+
 def _options(composition: Composition) -> dict[str, Any]:
-    wanted = ("device", "threads", "checkpoint_minutes")
+    wanted = ("device", "threads", "tf32", "checkpoint_minutes")
     return {
         **{name: composition.run[name] for name in wanted},
         "experiment": composition.experiment,

@@ -15,7 +15,7 @@ Inputs = Sequence[Tensor | None]
 
 
 class Captured(NamedTuple):
-    """A captured call: where it reads its inputs, how to run it again, where its result appears."""
+    """A captured call: where it reads its inputs, how to run it again, where its result is."""
 
     inputs: Inputs
     replay: Callable[[], None]

@@ -71,6 +71,8 @@ def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> 
         context.resumed_at = start
     _log(folder, "begun", seeds)
     for step in range(start, steps):
+        if step == config.get("at", 2) and len(seeds) > config.get("room", 1000):
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
         _misbehave(config, context, step)
         time.sleep(config.get("pause", 0.0))
         context.progress(step + 1, steps)

@@ -103,6 +103,43 @@ def test_a_failure_keeps_its_traceback_and_is_forgotten_once_mended(
     assert not store.paths.failure(job.id).exists()
 
 
+@pytest.mark.parametrize(("room", "begun"), [(2, [5, 2, 3, 1, 2]), (1, None), (5, [5])])
+def test_a_pack_that_memory_cannot_hold_is_halved_until_it_fits(
+    make_job: Callable[..., Job], store: Store, room: int, begun: list[int] | None
+) -> None:
+    events: list[dict[str, Any]] = []
+    job = make_job(data_seeds=(1, 2, 3, 4, 5), room=room)
+    run_job(job, store, events.append, lambda: False)
+    rows = store.read("fake")
+    assert sorted(row["data_seed"] for row in rows) == [1, 2, 3, 4, 5]
+    packs = [len(event["seeds"]) for event in events if event["event"] == "started"]
+    assert begun is None or packs == begun
+    assert max(len(row["provenance"]["pack"]) for row in rows) <= room
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert len(notes) == len(packs) - len([e for e in events if e["event"] == "stored"])
+    assert all("memory ran out with" in note for note in notes)
+    assert not store.failed(job.id)
+
+
+def test_the_halves_go_on_from_the_whole_pack_s_checkpoint(
+    make_job: Callable[..., Job], store: Store
+) -> None:
+    run_job(make_job(room=1), store, lambda event: None, lambda: False)
+    assert [row["provenance"]["resumed_at"] for row in store.read("fake")] == [2, 2]
+
+
+def test_a_stop_between_the_halves_leaves_the_second_for_the_next_run(
+    make_job: Callable[..., Job], store: Store
+) -> None:
+    events: list[dict[str, Any]] = []
+    run_job(make_job(room=1, how="deaf"), store, events.append, lambda: len(events) > 8)
+    kinds = [event["event"] for event in events]
+    assert kinds[-1] in ("stopped", "stored")
+    assert len(store.read("fake")) == kinds.count("stored")
+    run_job(make_job(room=1, how="deaf"), store, events.append, lambda: False)
+    assert len(store.read("fake")) == 2
+
+
 @pytest.mark.parametrize(
     ("how", "cause"),
     [

@@ -94,6 +94,7 @@ def test_a_job_carries_what_its_worker_needs_and_its_rows_record(compose: Any) -
     assert job.options == {
         "device": "cpu",
         "threads": 2,
+        "tf32": False,
         "checkpoint_minutes": 5.0,
         "keep_arrays": False,
         "experiment": "identifiability_2d",
@@ -156,6 +157,13 @@ def test_packs_are_even(count: int, workers: int, most: int | None, sizes: list[
     packs = pack(seeds, [], workers, most)
     assert sorted(map(len, packs)) == sorted(sizes)
     assert [pair for one in packs for pair in one] == seeds
+
+
+def test_a_pack_is_no_larger_than_memory_allows() -> None:
+    seeds = [SeedPair(seed, 1) for seed in range(60)]
+    assert [len(one) for one in pack(seeds, [], 1, None, 64)] == [60]
+    assert {len(one) for one in pack(seeds, [], 2, None, 7)} <= {6, 7}
+    assert {len(one) for one in pack(seeds, [], 2, None, 1)} == {1}
 
 
 def test_packs_do_not_depend_on_the_order_of_seeds() -> None:

@@ -1,0 +1,47 @@
+"""How much memory is free, and so how many seeds a pack may hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+PROCESS_MIB = 600  # of a worker before its first seed: Python, torch and its kernels
+USABLE = 0.8  # of what is free: others need some, too
+_MEMINFO = Path("/proc/meminfo")
+
+
+def seeds_that_fit(mib_per_seed: float, workers: int, gpus: Sequence[str]) -> int | None:
+    """Returns how many seeds each of `workers` can hold at a time; at least one; None: unknown.
+
+    `gpus` has an entry a worker where they compute on GPUs.
+    """
+    free = free_gpu_mib(gpus) if gpus else free_mib()
+    if not mib_per_seed or free is None:
+        return None
+    sharing = max(gpus.count(gpu) for gpu in gpus) if gpus else workers
+    return max(1, int((USABLE * free / sharing - PROCESS_MIB) / mib_per_seed))
+
+
+def free_mib() -> float | None:
+    """Returns the MiB of memory that processes may still take; None where the system is silent."""
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) / 1024 if found else None
+
+
+def free_gpu_mib(gpus: Sequence[str]) -> float | None:
+    """Returns the free MiB of the fullest of some GPUs, found without torch; None if silent."""
+    query = ["nvidia-smi", f"--id={','.join(sorted(set(gpus)))}", "--query-gpu=memory.free"]
+    query.append("--format=csv,noheader,nounits")
+    try:
+        answer = subprocess.run(
+            query, capture_output=True, text=True, timeout=30, check=True, env=os.environ
+        )
+        return min(float(line) for line in answer.stdout.split())
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
