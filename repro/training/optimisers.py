@@ -36,7 +36,10 @@ class StackedAdam:
         self._rates = torch.zeros(self._size, device=device, dtype=kind)
         self._names = list(parameters)
         groups = (values, self._first, self._second)
+        # Views made once: making them anew in each step would cost a small model half its step.
         self._rows = [[[t[s] for t in group] for group in groups] for s in range(self._size)]
+        scalars = (self._steps, self._rates, self._skipped)
+        self._scalars = [[each[s] for each in scalars] for s in range(self._size)]
 
     def step(self, gradients: Sequence[Tensor], rates: Tensor, active: Tensor) -> None:
         """Update in place by gradients (S, ...) in the parameters' order; rates, activity (S,).
@@ -52,21 +55,22 @@ class StackedAdam:
         with torch.no_grad():
             for seed, rows in enumerate(by_seed):
                 values, first, second = self._rows[seed]
+                step, rate, skipped = self._scalars[seed]
                 torch._fused_adam_(
                     values,
                     list(rows),
                     first,
                     second,
                     [],
-                    [self._steps[seed]] * len(values),
+                    [step] * len(values),
                     amsgrad=False,
                     beta1=beta1,
                     beta2=beta2,
-                    lr=self._rates[seed],
+                    lr=rate,
                     weight_decay=0.0,
                     eps=self.eps,
                     maximize=False,
-                    found_inf=self._skipped[seed],
+                    found_inf=skipped,
                 )
 
     def state(self) -> dict[str, Tensor]:
