@@ -211,7 +211,7 @@ def useful_multiply_adds(model: str) -> int:
 
 
 def multiply_add_rate(seconds: float, device: str) -> float:
-    """Multiply-adds a second of stacked (256, 256) by (256, 64) products, in cache, on all cores."""
+    """Multiply-adds a second of stacked (256, 256) by (256, 64) products, cached, on all cores."""
     left = torch.randn(8, 256, 256, device=device)
     right = torch.randn(8, 256, BATCH, device=device)
     out = torch.empty(8, 256, BATCH, device=device)
