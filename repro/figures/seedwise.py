@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.errors import MissingResult
-from repro.figures.compared import PAPERS, Found, find_in_papers
+from repro.figures.compared import PAPERS, Found, find_in_papers, remarks
 from repro.figures.evaluations import (
     END,
     at_seed,
@@ -62,6 +62,38 @@ class Series:
     hollow: bool = False
 
 
+@dataclass(frozen=True)
+class View:
+    """What Figure 2 draws from: the runs of one depth, their metrics and the published numbers."""
+
+    frame: pd.DataFrame
+    found: pd.DataFrame  # as `evaluations` gives it
+    published: pd.DataFrame
+    dim: int
+    layers: int
+
+    @property
+    def seeds(self) -> list[int]:
+        """The data seeds of all runs, ascending; a seed's place is its index here."""
+        return sorted(int(seed) for seed in self.frame["data_seed"].unique())
+
+    def models(self, finished: bool = False) -> list[str]:
+        """The models with runs, or with finished ones."""
+        frame = self.frame[self.frame["done"]] if finished else self.frame
+        return [model for model in MODELS if model in models_in(frame, self.layers)]
+
+    def values(self, model: str, metric: str, final: bool = False) -> pd.Series:
+        """A metric of a model by data seed."""
+        return at_seed(self.found, model, self.layers, metric, final)
+
+    def theirs(self, model: str, metric: str) -> Found | None:
+        """The first paper's mean of a metric, where it is on the scale of ours."""
+        if metric == "energy" and not on_released_scale(self.frame, model):
+            return None
+        found = published_5d(self.published, model, (self.dim, self.layers), metric)
+        return next(iter(found), None)
+
+
 @styled
 def figure_2(
     rows: Rows, published: pd.DataFrame, *, layers: int, notes: Sequence[str] = ()
@@ -82,18 +114,15 @@ def figure_2(
             f"no row has {layers} layers; make them with "
             f"`repro run experiment=mcc_sweep layers=[{layers}]`"
         )
-    found = evaluations(frame)
-    foot = [*_explanations(frame, found, dim, layers), *notes]
-    finished = frame[frame["done"]]
-    models = [model for model in MODELS if model in models_in(finished, layers)]
-    figure, axes = panel_page(LAYOUT, 1 + len(models), 1, foot)
+    view = View(frame, evaluations(frame), published, dim, layers)
+    models = view.models(finished=True)
+    figure, axes = panel_page(LAYOUT, 1 + len(models), 1, [*_explanations(view), *notes])
     panels = [ax for line in axes for ax in line]
-    seeds = sorted(int(seed) for seed in frame["data_seed"].unique())
-    _draw_mcc(panels[0], seeds, frame, found, published, (dim, layers))
+    _draw_mcc(panels[0], view)
     for ax, model in zip(panels[1:], models, strict=True):
-        _draw_energy(ax, seeds, model, frame, found, published, (dim, layers))
-    _finish(figure, panels, seeds, f"{dim}D identifiability and energy by data set, {layers}"
-            " mixing layers")  # fmt: skip
+        _draw_energy(ax, view, model)
+    title = f"{dim}D identifiability and energy by data set, {layers} mixing layers"
+    _finish(figure, panels, view.seeds, title)
     return figure
 
 
@@ -140,31 +169,32 @@ def _config(frame: pd.DataFrame, model: str) -> dict:
     return config
 
 
-def _explanations(frame: pd.DataFrame, found: pd.DataFrame, dim: int, layers: int) -> list[str]:
+def _explanations(view: View) -> list[str]:
+    frame = view.frame
     lost = not frame["done"].all()
+    wanted = [(m, "mcc") for m in view.models()] + [(m, "energy") for m in view.models(True)]
+    shown = [theirs for one in wanted if (theirs := view.theirs(*one)) is not None]
     return [
         "A mark is a data seed, joined where both models have it; a line is a mean, with the 95 % "
         "interval in brackets (Student-t for n up to 30, BCa bootstrap above).",
         *scored_notes(frame),
-        *_change_notes(frame, found, layers),
-        *energy_notes(frame, dim),
-        "Energies and log-likelihoods are after the last update, as [Re] read them from its logs; "
-        "[Re] never computed iVAE's.",
+        *_change_notes(view),
+        *energy_notes(frame, view.dim),
+        "Energies and log-likelihoods are after the last update.",
         *diverged_notes(frame, MODEL_LABELS),
         *(["A cross at the foot of the first panel is a diverged run."] if lost else []),
         *model_seed_notes(frame),
+        *remarks(shown, sds=False),
     ]
 
 
-def _change_notes(frame: pd.DataFrame, found: pd.DataFrame, layers: int) -> list[str]:
+def _change_notes(view: View) -> list[str]:
     """Return what the MCC becomes after the last update where the headline is an earlier one."""
     notes = []
-    for model in models_in(frame, layers):
-        if headline(frame, model, layers) == END:
+    for model in view.models(finished=True):
+        if headline(view.frame, model, view.layers) == END:
             continue
-        before, after = (at_seed(found, model, layers, "mcc", final) for final in (False, True))
-        if after.empty:
-            continue
+        before, after = (view.values(model, "mcc", final) for final in (False, True))
         change = float((after - before).abs().max())
         notes.append(
             f"{MODEL_LABELS[model]} after the last update: mean MCC {_spelled(after)}; "
@@ -173,53 +203,32 @@ def _change_notes(frame: pd.DataFrame, found: pd.DataFrame, layers: int) -> list
     return notes
 
 
-def _draw_mcc(
-    ax: Axes,
-    seeds: Sequence[int],
-    frame: pd.DataFrame,
-    found: pd.DataFrame,
-    published: pd.DataFrame,
-    place: tuple[int, int],
-) -> None:
-    series = []
-    for model in [m for m in MODELS if m in models_in(frame, place[1])]:
-        label = f"{MODEL_LABELS[model]}, {spell_point(headline(frame, model, place[1]))}"
-        values = at_seed(found, model, place[1], "mcc")
-        theirs = published_5d(published, model, place, "mcc")
-        series.append(Series(model, label, values, next(iter(theirs), None)))
+def _draw_mcc(ax: Axes, view: View) -> None:
+    series, seeds = [], view.seeds
+    for model in view.models():
+        label = f"{MODEL_LABELS[model]}, {spell_point(headline(view.frame, model, view.layers))}"
+        values = view.values(model, "mcc")
+        series.append(Series(model, label, values, view.theirs(model, "mcc")))
     if len(series) == 2:
         both = pd.concat([one.values for one in series], axis=1, join="inner")
-        positions = [seeds.index(int(seed)) for seed in both.index]
-        ax.vlines(positions, both.min(axis=1), both.max(axis=1), color=FAINT, linewidth=0.5,
-                  zorder=1)  # fmt: skip
+        at = [seeds.index(int(seed)) for seed in both.index]
+        ax.vlines(at, both.min(axis=1), both.max(axis=1), color=FAINT, linewidth=0.5, zorder=1)
     _draw_series(ax, seeds, series)
-    for one in series:
-        lost = frame[(frame["model"] == one.model) & ~frame["done"]]
+    for model in view.models():
+        lost = view.frame[(view.frame["model"] == model) & ~view.frame["done"]]
         at = [seeds.index(int(seed)) for seed in lost["data_seed"]]
         ax.scatter(at, [0.03] * len(at), marker="x", s=14, linewidths=0.9, clip_on=False,
-                   color=MODEL_COLOURS[one.model], transform=ax.get_xaxis_transform())  # fmt: skip
+                   color=MODEL_COLOURS[model], transform=ax.get_xaxis_transform())  # fmt: skip
     ax.set_ylim(top=1.0)
     ax.set_ylabel("MCC")
 
 
-def _draw_energy(
-    ax: Axes,
-    seeds: Sequence[int],
-    model: str,
-    frame: pd.DataFrame,
-    found: pd.DataFrame,
-    published: pd.DataFrame,
-    place: tuple[int, int],
-) -> None:
+def _draw_energy(ax: Axes, view: View, model: str) -> None:
     name = MODEL_LABELS[model]
-    energy, exact = (
-        at_seed(found, model, place[1], m, True) for m in ("energy", "log_likelihood")
-    )
-    theirs = published_5d(published, model, place, "energy")
-    shown = theirs[0] if theirs and on_released_scale(frame, model) else None
+    energy, exact = (view.values(model, one, True) for one in ("energy", "log_likelihood"))
     bound = BOUNDS.get(model, "log-likelihood")
-    _draw_series(ax, seeds, [
-        Series(model, f"{name}, energy", energy, shown),
+    _draw_series(ax, view.seeds, [
+        Series(model, f"{name}, energy", energy, view.theirs(model, "energy")),
         Series(model, f"{name}, {bound}", exact, None, hollow=True),
     ])  # fmt: skip
     ax.set_ylabel(f"{name}, nats a point")
