@@ -77,6 +77,9 @@ def plan(args: argparse.Namespace) -> int:
 
     planned = _plan(args.words)
     print(_json(overview.entries(planned)) if args.json else overview.plan_table(planned))
+    if not args.json:
+        for text in _scripts(planned):
+            print(f"\n{text}", end="")
     return 0
 
 
@@ -278,11 +281,26 @@ def _plan(
     return make_plan(compose_all(words, need_experiment), open_ or open_store)
 
 
+def _scripts(planned: Sequence[PlannedCell]) -> list[str]:
+    """The sbatch script of each scale that `run` would send to Slurm."""
+    from repro.runner.plan import jobs
+    from repro.runner.slurm_script import folder_of, script
+
+    cells = [one for one in planned if one.composition.launcher["name"] == "slurm"]
+    texts = []
+    for scale in dict.fromkeys(one.cell.scale for one in cells):
+        here = [one for one in cells if one.cell.scale == scale]
+        if todo := jobs(here):
+            texts.append(script(here[0].composition.launcher, folder_of(here[0].paths), len(todo)))
+    return texts
+
+
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
     """Runs the jobs scale by scale; 1 where a seed has no row in the end, 130 if interrupted."""
     from repro.runner.local import run_local
     from repro.runner.progress import make_reporter
     from repro.runner.sharing import local_options
+    from repro.runner.slurm import run_slurm
 
     ok = True
     for scale in dict.fromkeys(job.scale for job in todo):
@@ -290,8 +308,13 @@ def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
         options = local_options(first.launcher, first.run)
         store = _writable_store(first)
         share = [job for job in todo if job.scale == scale]
-        summary = run_local(share, store, options, make_reporter())
-        if summary.stopped or (summary.left and summary.trouble is None):
+        if first.launcher["name"] == "slurm":
+            summary = run_slurm(
+                share, store, first.launcher, first.run["threads"], make_reporter()
+            )
+        else:
+            summary = run_local(share, store, options, make_reporter())
+        if summary.stopped or summary.queued or (summary.left and summary.trouble is None):
             return 130
         ok = ok and summary.ok
     return 0 if ok else 1

@@ -304,6 +304,7 @@ class FakeSummary:
 
     def __init__(self, ok: bool = True, stopped: int = 0) -> None:
         self.ok, self.stopped, self.left, self.trouble = ok, stopped, 0, None
+        self.queued = 0
 
 
 @pytest.fixture

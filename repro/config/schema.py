@@ -139,6 +139,30 @@ class Local:
 
 
 @dataclass
+class Slurm:
+    """A Slurm cluster; `gpus`, `cpus`, `memory_gb` and `minutes` are a task's.
+
+    Below 11 minutes submitit could not tell a task that is preempted from one out of time.
+    """
+
+    name: str
+    partition: str | None
+    gpus: int = limited(at_least=0)
+    cpus: int = limited(at_least=1)
+    memory_gb: float = limited(above=0.0, example=16.0)
+    minutes: int = limited(at_least=11)
+    parallel: int = limited(at_least=1)
+    sbatch: list[str] = limited()  # noqa: RUF009
+    setup: list[str] = limited()  # noqa: RUF009
+    warning_seconds: int = limited(at_least=1)
+    requeues: int = limited(at_least=0)
+    poll_seconds: float = limited(above=0.0, example=15.0)
+    seeds_per_pack: int | None = limited(at_least=1)
+    retries: int = limited(at_least=0)
+    on_error: str = limited(choices=("continue", "stop"))
+
+
+@dataclass
 class Run:
     """What may change how jobs run but never what they find, and where things are.
 
@@ -186,7 +210,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
     "evaluation": {"": Scoring},
     "fidelity": {"": Fidelity},
-    "launcher": {"local": Local},
+    "launcher": {"local": Local, "slurm": Slurm},
     "paths": {"": Paths},
 }
 SCIENCE = ("data", "model", "training", "evaluation")  # sections of a run's identity

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from repro.runner import spill
+from repro.errors import StoreError
+from repro.runner import slurm_queue, spill
 from repro.runner.plan import PlannedCell
 from repro.runner.store import Store
+from repro.runner.submissions import Submissions
 
 _NAMED = 8  # ids that a line names at most
 
@@ -34,7 +37,7 @@ def leftovers(
             if everything:
                 asked = {one.cell.id for one in here if one.cell.task == task}
                 lines += _unasked(store, task, asked)
-        lines += _spilled(here[0])
+        lines += _spilled(here[0]) + _submitted(store)
     return lines
 
 
@@ -56,6 +59,19 @@ def _unasked(store: Store, task: str, asked: set[str]) -> list[str]:
         f"{sum(found.values())} stale rows in {file} are asked for by no experiment as it is"
         f" configured here: {named}"
     ]
+
+
+def _submitted(store: Store) -> list[str]:
+    """What Slurm has been given, with its states where Slurm answers."""
+    ids = [one.id for one in Submissions(store.paths).read()]
+    if not ids:
+        return []
+    try:
+        found = Counter(slurm_queue.states(ids).values())
+    except StoreError as error:
+        return [f"{len(ids)} tasks were submitted to Slurm; {error}"]
+    told = ", ".join(f"{count} {state}" for state, count in sorted(found.items()))
+    return [f"{len(ids)} tasks were submitted to Slurm: {told}; the same run watches them again"]
 
 
 def _spilled(one: PlannedCell) -> list[str]:

@@ -100,6 +100,10 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def join(self) -> None:
+        """Waits until the worker has ended and all that it said is in the inbox."""
+        self._waiter.join()
+
     def close(self) -> None:
         """Kills what still runs and waits until nothing of it is left."""
         self.kill()

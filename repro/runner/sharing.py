@@ -20,9 +20,13 @@ def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
     On CPUs there is a worker a core, of one thread each, unless the config says otherwise: seeds
     share nothing, so processes beat threads, which would wait for each other at every operation.
 
+    For a cluster only `workers` means anything: how many packs run at a time.
+
     Raises:
         ConfigError: device=cuda where no GPU is visible.
     """
+    if launcher["name"] == "slurm":
+        return {"workers": launcher["parallel"]}
     gpus = _gpus(launcher, run["device"])
     count = launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or _cpu_workers(run)
     return {

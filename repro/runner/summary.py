@@ -18,7 +18,8 @@ class Summary:
 
     The states: done and diverged (stored by this run), had (stored before it), held (another
     runner is at work on it), failed, stopped (asked to stop while running), spilled (found, but
-    kept in a spill because the store could not take it), left (never begun).
+    kept in a spill because the store could not take it), queued (left with Slurm), left (never
+    begun).
     """
 
     states: dict[RowKey, str] = field(default_factory=dict)
@@ -73,6 +74,11 @@ class Summary:
         return self.count("stopped")
 
     @property
+    def queued(self) -> int:
+        """Seeds whose tasks Slurm has, now that nobody watches them."""
+        return self.count("queued")
+
+    @property
     def left(self) -> int:
         """Seeds that were not begun because the run ended before."""
         return self.count("left")
@@ -85,7 +91,7 @@ class Summary:
     @property
     def ok(self) -> bool:
         """Whether every seed has its row, or will get it from another runner."""
-        lost = self.count("failed") + self.count("spilled") + self.stopped + self.left
+        lost = sum(map(self.count, ("failed", "spilled", "stopped", "queued", "left")))
         return lost == 0 and self.trouble is None
 
     def sentence(self) -> str:
@@ -98,6 +104,7 @@ class Summary:
             "failed": "failed",
             "spilled": "kept in a spill",
             "stopped": "stopped",
+            "queued": "left with Slurm",
             "left": "not begun",
         }
         parts = [f"{self.count(state)} {word}" for state, word in words.items()]

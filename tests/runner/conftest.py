@@ -1,7 +1,8 @@
 """A store of its own, the fake task, and jobs for it."""
 
+import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,21 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A running Slurm of two nodes, reached from here; nothing of it is left afterwards."""
+    spec = importlib.util.spec_from_file_location("slurm_cluster", HERE / "slurm_cluster.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if (reason := module.why_not()) is not None:
+        pytest.skip(reason)
+    found = module.Cluster(tmp_path / "cluster")
+    try:
+        found.start()
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+    finally:
+        found.stop()

@@ -62,6 +62,11 @@ def _step_of(checkpoint: Path) -> int:
         raise StoreError(f"the checkpoint {checkpoint} cannot be read; delete it") from error
 
 
+def _seen(config: dict[str, Any]) -> dict[str, str]:
+    """What the task sees of the GPUs, where it is asked to look."""
+    return {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]} if config.get("how") == "see" else {}
+
+
 def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> list[Outcome]:
     """Counts to `steps`, with a checkpoint each step."""
     folder, steps = config["folder"], config.get("steps", 4)
@@ -87,7 +92,7 @@ def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> 
         Outcome(
             pair,
             "diverged" if pair.data_seed == config.get("diverges") else "done",
-            {"mcc": value, "seed": pair.data_seed},
+            {"mcc": value, "seed": pair.data_seed, **_seen(config)},
             {"s": np.full((3, 2), pair.data_seed, np.float32)},
         )
         for pair in (reversed(seeds) if config.get("how") == "disorder" else seeds)

@@ -1,0 +1,340 @@
+"""Runs jobs on a Slurm cluster: submits them through submitit, watches, and may leave any time."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from repro.jobs import Job
+from repro.runner import protocol, slurm_queue
+from repro.runner.execute import tidy
+from repro.runner.ledger import Ledger, keys_of
+from repro.runner.locking import check_locks
+from repro.runner.progress import Reporter
+from repro.runner.slurm_script import LARGEST_ARRAY, environment, folder_of, parameters
+from repro.runner.slurm_task import ArrayTask, events_file
+from repro.runner.store import Store
+from repro.runner.submissions import Submission, Submissions
+from repro.runner.summary import Summary
+
+_GRACE = 120.0  # seconds that a task may look ended, or unknown, and still be queued again
+_TAIL = 4000  # bytes of a task's log that a failure quotes
+
+Ask = Callable[[str], str]
+
+
+def run_slurm(
+    jobs: Sequence[Job],
+    store: Store,
+    launcher: Mapping[str, Any],
+    threads: int | None,
+    reporter: Reporter,
+    ask: Ask | None = None,
+) -> Summary:
+    """Submits what is missing of `jobs` and is not submitted yet, and watches until all ends.
+
+    Ctrl-C leaves what Slurm has been given: it goes on, and the same command watches it again.
+    On a terminal `ask` (default: `input`) offers to cancel it instead.
+
+    Raises:
+        ConfigError: Slurm or its accounting is not there, or an option makes no sense.
+        StoreError: The store cannot be read, locked or written, or Slurm no longer answers.
+    """
+    slurm_queue.check_slurm()
+    parameters(launcher)
+    run = _Run(store, launcher, threads, reporter)
+    left = run.ledger.open(jobs)
+    try:
+        if left:
+            check_locks(store.paths.claims)
+            with _interrupts(run.interrupted):
+                run.submit(left)
+                run.watch()
+            if run.interrupted.is_set():
+                run.leave(ask)
+    finally:
+        reporter.close()
+    reporter.run_ended(run.ledger.summary)
+    return run.ledger.summary
+
+
+@contextmanager
+def _interrupts(interrupted: threading.Event) -> Iterator[None]:
+    """Turns SIGINT and SIGTERM into an event, where this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class _Task:
+    """A submission as the driver sees it: what it has said, and how it looks to Slurm."""
+
+    slot: int
+    submission: Submission
+    read: int = 0  # bytes of its events file
+    started: bool = False
+    failed: tuple[str, str] | None = None  # cause and file, once its job has failed
+    ended_at: float | None = None  # since when it has looked ended
+    said: set[str] = field(default_factory=set)
+
+    @property
+    def job(self) -> Job:
+        return self.submission.job
+
+
+class _Run:
+    """The state of one call of `run_slurm`."""
+
+    def __init__(
+        self, store: Store, launcher: Mapping[str, Any], threads: int | None, reporter: Reporter
+    ) -> None:
+        self.store, self.launcher, self.threads = store, launcher, threads
+        self.reporter = reporter
+        self.ledger = Ledger(store, reporter)
+        self.submissions = Submissions(store.paths)
+        self.folder = folder_of(store.paths)
+        self.tasks: dict[str, _Task] = {}
+        self.slots = 0
+        self.interrupted = threading.Event()
+
+    # -- submitting ----------------------------------------------------------------------------
+
+    def submit(self, left: Sequence[Job]) -> None:
+        """Hands Slurm what it does not have yet, and takes up what earlier commands submitted."""
+        with self.submissions.held():
+            again = self._open_for(left)
+            fresh = list(filter(None, (_without(job, again) for job in left)))
+            self.reporter.run_started(
+                [*(one.job for one in again), *fresh], self.launcher["parallel"]
+            )
+            for one in again:
+                self._take(one)
+            if again:
+                self.reporter.note(f"{len(again)} tasks were submitted before; watching them.")
+            self._send([(job, 1) for job in fresh])
+
+    def _open_for(self, left: Sequence[Job]) -> list[Submission]:
+        """The open submissions of these jobs' configs whose tasks have not ended."""
+        ids = {(job.task, job.id) for job in left}
+        listed = [one for one in self.submissions.read() if (one.job.task, one.job.id) in ids]
+        found = slurm_queue.states([one.id for one in listed])
+        return [one for one in listed if found[one.id] not in (*slurm_queue.ENDED, "UNKNOWN")]
+
+    def _send(self, jobs: Sequence[tuple[Job, int]]) -> None:
+        """Submits jobs with the number of their try; the caller holds the list's lock."""
+        for start in range(0, len(jobs), LARGEST_ARRAY):
+            part = jobs[start : start + LARGEST_ARRAY]
+            ids = self._array([job for job, _ in part])
+            fresh = [
+                Submission(id, job, tries) for id, (job, tries) in zip(ids, part, strict=True)
+            ]
+            self.submissions.add(fresh)
+            for one in fresh:
+                self._take(one)
+            self.reporter.note(
+                f"submitted {len(part)} tasks as {_arrays(ids)}; logs: {self.folder}"
+            )
+
+    def _array(self, jobs: Sequence[Job]) -> list[str]:
+        import submitit
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        executor = submitit.AutoExecutor(
+            self.folder, cluster="slurm", slurm_max_num_timeout=self.launcher["requeues"]
+        )
+        options = parameters(self.launcher)
+        executor.update_parameters(**{f"slurm_{name}": value for name, value in options.items()})
+        extra = environment(self.launcher, self.threads)
+        tasks = [ArrayTask(_absolute(self.store), job, extra, self.folder) for job in jobs]
+        with executor.batch():
+            sent = [executor.submit(task) for task in tasks]
+        return [one.job_id for one in sent]
+
+    def _take(self, submission: Submission) -> None:
+        self.tasks[submission.id] = _Task(self.slots, submission)
+        self.slots += 1
+
+    # -- watching ------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Listens and asks Slurm until every task has ended or the run is interrupted."""
+        asked = -float("inf")
+        while self.tasks and not self.interrupted.is_set():
+            if time.monotonic() - asked >= self.launcher["poll_seconds"]:
+                self._ask_slurm()
+                asked = time.monotonic()
+            for task in self.tasks.values():
+                self._hear(task)
+            self.reporter.tick()
+            self.interrupted.wait(min(0.5, self.launcher["poll_seconds"]))
+
+    def _ask_slurm(self) -> None:
+        found = slurm_queue.states(self.tasks)
+        for id, state in found.items():
+            task = self.tasks[id]
+            self._hear(task)
+            if state in slurm_queue.RUNNING or state == "PENDING":
+                task.ended_at = None
+            elif state in slurm_queue.ENDED or self._for_good(task):
+                self._settle(task, state)
+            if self.interrupted.is_set():
+                return
+
+    def _for_good(self, task: _Task) -> bool:
+        """Whether a task that Slurm may queue again has looked ended for long enough."""
+        now = time.monotonic()
+        task.ended_at = task.ended_at or now
+        return now - task.ended_at > _GRACE
+
+    def _hear(self, task: _Task) -> None:
+        """Takes in what a task's worker has said since the last time."""
+        path = events_file(self.folder, task.submission.id)
+        try:
+            with path.open("rb") as file:
+                file.seek(task.read)
+                content = file.read()
+        except OSError:
+            return
+        whole = content[: content.rfind(b"\n") + 1]
+        task.read += len(whole)
+        for line in whole.splitlines():
+            event = json.loads(line)
+            task.said.add(event["event"])
+            if not task.started:
+                task.started = True
+                self.reporter.job_started(task.slot, task.job)
+            if event["event"] == protocol.FAILED:
+                task.failed = (event["cause"], event["file"])
+            else:
+                self.ledger.hear(task.slot, task.job, event)
+
+    # -- the end of a task ---------------------------------------------------------------------
+
+    def _settle(self, task: _Task, state: str) -> None:
+        """Draws the conclusion from a task that has ended."""
+        self.submissions.close([task.submission.id])
+        del self.tasks[task.submission.id]
+        job = task.job
+        self.ledger.mark_stored(job)
+        missing = self.ledger.missing(job)
+        if not missing:
+            tidy(job, self.store)
+        elif task.failed is not None:
+            self._failed(job, Path(task.failed[1]), task.failed[0])
+        elif protocol.SPILLED in task.said:
+            pass  # the ledger knows
+        elif state == "CANCELLED":
+            self.ledger.summary.mark(keys_of(job, missing), "stopped")
+        elif state == "COMPLETED" and protocol.HELD in task.said:
+            pass  # another process is at work on them
+        else:
+            self._died(task, state)
+        if task.started:
+            self.reporter.job_ended(task.slot, job, sorted(self.ledger.states(job)))
+
+    def _died(self, task: _Task, state: str) -> None:
+        """Submits a job again whose task crashed, as often as may be."""
+        job, tries = task.job, task.submission.tries
+        cause = f"Slurm task {task.submission.id} ended as {state}"
+        tail = self._log(task.submission.id)
+        missing = self.ledger.missing(job)
+        text = f"{cause}; the end of its log:\n{tail or '(none)'}"
+        details = {"cause": cause, "attempt": str(tries)}
+        file = self.store.record_failure(job.id, missing, text, task=job.task, details=details)
+        crashed = state not in slurm_queue.PERHAPS_REQUEUED
+        if crashed and tries > self.launcher["retries"]:
+            self._failed(job, file, cause)
+            return
+        self.reporter.note(f"{job.id}: {cause}. It is submitted again.")
+        with self.submissions.held():
+            self._send([(replace(job, seeds=tuple(missing)), tries + crashed)])
+
+    def _failed(self, job: Job, file: Path, cause: str) -> None:
+        self.ledger.fail(job, self.ledger.missing(job), file, cause)
+        if self.launcher["on_error"] == "stop" and self.tasks:
+            self.ledger.summary.trouble = f"{job.id} failed, and on_error is stop"
+            slurm_queue.cancel(list(self.tasks))
+
+    def _log(self, id: str) -> str:
+        found = b""
+        for path in sorted(self.folder.glob(f"{id}_*_log.err")):
+            with suppress(OSError):
+                found = path.read_bytes()[-_TAIL:]
+        return found.decode("utf-8", "replace")
+
+    # -- leaving -------------------------------------------------------------------------------
+
+    def leave(self, ask: Ask | None) -> None:
+        """Says what Slurm still has, and cancels it if the person at the terminal wants that."""
+        found = slurm_queue.states(self.tasks)
+        running = sum(state in slurm_queue.RUNNING for state in found.values())
+        waiting = sum(state == "PENDING" for state in found.values())
+        ids = [id for id, state in found.items() if state not in slurm_queue.ENDED]
+        self.reporter.close()
+        self.reporter.note(f"Slurm has {running} running and {waiting} waiting tasks of this run.")
+        for task in self.tasks.values():
+            self.ledger.summary.mark(keys_of(task.job), "queued")
+        if ids and self._wants_to_cancel(ask):
+            slurm_queue.cancel(ids)
+            self.reporter.note("They are cancelled; running ones write their checkpoints first.")
+        elif ids:
+            self.reporter.note(
+                "They go on. The same command watches them again; to end them: scancel "
+                + " ".join(sorted({id.partition("_")[0] for id in ids}))
+            )
+
+    def _wants_to_cancel(self, ask: Ask | None) -> bool:
+        if ask is None and not sys.stdin.isatty():
+            return False
+        try:
+            answer = (ask or input)("Cancel them? [y/N] ")
+        except (EOFError, KeyboardInterrupt):
+            return False
+        return answer.strip().lower() in ("y", "yes")
+
+
+def _without(job: Job, again: Sequence[Submission]) -> Job | None:
+    """The part of a job whose seeds no open submission has; None where nothing is left."""
+    taken = {
+        pair
+        for one in again
+        if (one.job.task, one.job.id) == (job.task, job.id)
+        for pair in one.job.seeds
+    }
+    seeds = tuple(pair for pair in job.seeds if pair not in taken)
+    if not seeds:
+        return None
+    return replace(
+        job, seeds=seeds, expected_seconds=job.expected_seconds * len(seeds) / len(job.seeds)
+    )
+
+
+def _absolute(store: Store) -> Any:  # noqa: ANN401 - StorePaths, whose folders nodes understand
+    paths = store.paths
+    locks = None if paths.locks is None else paths.locks.resolve()
+    spill = None if paths.spill is None else paths.spill.resolve()
+    return replace(paths, results=paths.results.resolve(), locks=locks, spill=spill)
+
+
+def _arrays(ids: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(id.partition("_")[0] for id in ids))
