@@ -43,7 +43,7 @@ def test_the_stored_5d_files_have_their_remark(synthetic, published):
         list(line.get_ydata()) for line in figure.axes[0].lines if line.get_marker() == "D"
     ]
     assert diamonds == [[0.4762, 0.3582], [0.7247, 0.6755]]
-    shown = " ".join(text.get_text() for text in figure.texts)
+    shown = " ".join(" ".join(text.get_text() for text in figure.texts).split())
     assert "never reported" in shown
     assert "iFlow at iteration 10,000" in shown
     assert "Caution" in shown

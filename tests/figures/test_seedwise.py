@@ -22,7 +22,8 @@ def figure(rows, published):
 
 
 def words(figure):
-    return [text.get_text() for text in figure.texts]
+    """All that stands outside the panels, its lines joined again where they were wrapped."""
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
 def legend(ax):
@@ -47,7 +48,7 @@ def test_every_finished_seed_has_its_mark(figure, rows):
 def test_a_diverged_seed_is_a_cross_and_a_sentence(figure):
     marks = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
     assert [[list(point) for point in c.get_offsets()] for c in marks] == [[[4, 0.03]], []]
-    shown = " ".join(words(figure))
+    shown = words(figure)
     assert "1 of 60 runs diverged (data seed 5)" in shown
     assert "cross at the foot" in shown
 
@@ -66,7 +67,7 @@ def test_published_means_are_lines_with_their_n(figure):
 def test_it_says_which_iteration_and_what_energy_is(figure):
     assert "iFlow, at iteration 10,000" in legend(figure.axes[0])
     assert "iVAE, after the last update" in legend(figure.axes[0])
-    shown = " ".join(words(figure))
+    shown = words(figure)
     assert "iFlow after the last update: mean MCC" in shown
     assert "largest change of a data seed since is 0.0020" in shown
     assert "2.862 nats in 5D" in shown
