@@ -59,8 +59,9 @@ def script(launcher: Mapping[str, Any], folder: Path, tasks: int) -> str:
     command = (
         f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
     )
-    count = {"map_count": min(tasks, LARGEST_ARRAY)} if tasks > 1 else {}
-    return str(_make_sbatch_string(command, folder, **parameters(launcher), **count))
+    array = {"map_count": min(tasks, LARGEST_ARRAY)} if tasks > 1 else {}
+    options: dict[str, Any] = {**parameters(launcher), **array}
+    return str(_make_sbatch_string(command, folder, **options))
 
 
 _OURS = ("array", "output", "error", "open-mode", "signal", "job-name", "time", "mem", "wckey")
