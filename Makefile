@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 REPRO := $(BIN)/repro
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TESTS ?= tests
+ROUNDS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev reproduce-all figures status test lint bench clean
+.PHONY: help install install-dev reproduce-all figures status test fault-test lint bench bench-runner clean
 
 help:  ## print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ status: install  ## say what is done, missing, failed and diverged (SCALE=quick)
 test: install-dev  ## run the tests
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
+fault-test: install-dev  ## break the runner on purpose and compare what it stored (ROUNDS=5)
+	$(BIN)/python scripts/fault_campaign.py --rounds $(ROUNDS) --seed 1
+
 lint: install-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +42,9 @@ lint: install-dev  ## check style and types
 
 bench: install-dev  ## measure the training engine against a plain loop, as ratios
 	$(BIN)/python scripts/benchmark.py
+
+bench-runner: install-dev  ## measure the store's lock, the dispatch of jobs, plan and status
+	$(BIN)/python scripts/benchmark_runner.py
 
 clean:  ## remove the environment and caches; results stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -73,12 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def plan(args: argparse.Namespace) -> int:
     """Prints what is done, what is left and the time it takes."""
-    from repro.runner import overview
+    from repro.runner import overview, slurm_script
 
     planned = _plan(args.words)
     print(_json(overview.entries(planned)) if args.json else overview.plan_table(planned))
     if not args.json:
-        for text in _scripts(planned):
+        for text in slurm_script.scripts(planned):
             print(f"\n{text}", end="")
     return 0
 
@@ -279,20 +279,6 @@ def _plan(
     from repro.runner.plan import plan as make_plan
 
     return make_plan(compose_all(words, need_experiment), open_ or open_store)
-
-
-def _scripts(planned: Sequence[PlannedCell]) -> list[str]:
-    """The sbatch script of each scale that `run` would send to Slurm."""
-    from repro.runner.plan import jobs
-    from repro.runner.slurm_script import folder_of, script
-
-    cells = [one for one in planned if one.composition.launcher["name"] == "slurm"]
-    texts = []
-    for scale in dict.fromkeys(one.cell.scale for one in cells):
-        here = [one for one in cells if one.cell.scale == scale]
-        if todo := jobs(here):
-            texts.append(script(here[0].composition.launcher, folder_of(here[0].paths), len(todo)))
-    return texts
 
 
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:

@@ -43,6 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first round")
     parser.add_argument("--log", type=Path, help="keep rounds here; those in it are not run again")
     parser.add_argument("--summarise", type=Path, help="only print the table of such a file")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep bad rounds in it")
@@ -51,7 +52,8 @@ def main() -> int:
         return _print(books.read(asked.summarise))
     before = books.read(asked.log) if asked.log else []
     there = {(one.seed, one.number) for one in before}
-    numbers = [n for n in range(asked.rounds) if (asked.seed, n) not in there]
+    wanted = range(asked.first, asked.first + asked.rounds)
+    numbers = [number for number in wanted if (asked.seed, number) not in there]
     folder = Path(tempfile.mkdtemp(prefix="repro-faults-", dir=asked.keep))
     try:
         rounds = before + (_campaign(folder, asked.seed, numbers, asked.log) if numbers else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
@@ -72,6 +73,16 @@ def typed(prefix: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown or missing key, a wrong type or a value out of its limits.
     """
+    kept = (prefix, kind, repr(values))  # repr tells 1, 1.0, True and "1" apart
+    if kept not in _TYPED:
+        _TYPED[kept] = _typed(prefix, kind, values)
+    return copy.deepcopy(_TYPED[kept])
+
+
+_TYPED: dict[tuple[str, type, str], dict[str, Any]] = {}  # a sweep repeats most of its sections
+
+
+def _typed(prefix: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     fields = {item.name: item for item in dataclasses.fields(kind)}
     for key in values:
         if key not in fields:

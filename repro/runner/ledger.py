@@ -47,14 +47,13 @@ class Ledger:
 
     def missing(self, job: Job) -> list[SeedPair]:
         """Returns the job's seeds without a row."""
-        done = self.store.done(job.task, job.id)
+        done = self.store.among(job.task, job.id, job.seeds)
         return [pair for pair in job.seeds if pair not in done]
 
     def mark_stored(self, job: Job, state: str | None = None) -> None:
         """Notes the job's seeds that the store has, as `state` or as the store calls them."""
-        for pair, status in self.store.done(job.task, job.id).items():
-            if pair in job.seeds:
-                self.summary.mark([RowKey(job.id, pair)], state or status)
+        for pair, status in self.store.among(job.task, job.id, job.seeds).items():
+            self.summary.mark([RowKey(job.id, pair)], state or status)
 
     def states(self, job: Job) -> set[str]:
         """Returns the states of the job's seeds."""

@@ -27,6 +27,7 @@ from repro.runner.submissions import Submission, Submissions
 from repro.runner.summary import Summary
 
 _GRACE = 120.0  # seconds that a task may look ended, or unknown, and still be queued again
+_LISTEN = 2.0  # seconds between two looks at what running tasks say
 _TAIL = 4000  # bytes of a task's log that a failure quotes
 
 Ask = Callable[[str], str]
@@ -92,6 +93,7 @@ class _Task:
     slot: int
     submission: Submission
     read: int = 0  # bytes of its events file
+    running: bool = False
     started: bool = False
     failed: tuple[str, str] | None = None  # cause and file, once its job has failed
     ended_at: float | None = None  # since when it has looked ended
@@ -138,7 +140,9 @@ class _Run:
         ids = {(job.task, job.id) for job in left}
         listed = [one for one in self.submissions.read() if (one.job.task, one.job.id) in ids]
         found = slurm_queue.states([one.id for one in listed])
-        return [one for one in listed if found[one.id] not in (*slurm_queue.ENDED, "UNKNOWN")]
+        ended = [id for id, state in found.items() if state in (*slurm_queue.ENDED, "UNKNOWN")]
+        self.submissions.drop(ended)
+        return [one for one in listed if one.id not in ended]
 
     def _send(self, jobs: Sequence[tuple[Job, int]]) -> None:
         """Submits jobs with the number of their try; the caller holds the list's lock."""
@@ -184,21 +188,27 @@ class _Run:
                 self._ask_slurm()
                 asked = time.monotonic()
             for task in self.tasks.values():
-                self._hear(task)
+                if task.running:
+                    self._hear(task)
             self.reporter.tick()
-            self.interrupted.wait(min(0.5, self.launcher["poll_seconds"]))
+            self.interrupted.wait(min(_LISTEN, self.launcher["poll_seconds"]))
 
     def _ask_slurm(self) -> None:
         found = slurm_queue.states(self.tasks)
+        ended = []
         for id, state in found.items():
             task = self.tasks[id]
-            self._hear(task)
-            if state in slurm_queue.RUNNING or state == "PENDING":
+            task.running = state in slurm_queue.RUNNING
+            if task.running or state == "PENDING":
                 task.ended_at = None
             elif state in slurm_queue.ENDED or self._for_good(task):
-                self._settle(task, state)
-            if self.interrupted.is_set():
-                return
+                ended.append(id)
+        if ended:
+            self.submissions.close(ended)
+        for id in ended:
+            task = self.tasks.pop(id)
+            self._hear(task)
+            self._settle(task, found[id])
 
     def _for_good(self, task: _Task) -> bool:
         """Whether a task that Slurm may queue again has looked ended for long enough."""
@@ -232,8 +242,6 @@ class _Run:
 
     def _settle(self, task: _Task, state: str) -> None:
         """Draws the conclusion from a task that has ended."""
-        self.submissions.close([task.submission.id])
-        del self.tasks[task.submission.id]
         job = task.job
         self.ledger.mark_stored(job)
         missing = self.ledger.missing(job)

@@ -11,6 +11,7 @@ from typing import Any
 from repro.errors import ConfigError
 from repro.runner.launch import WORKER_ENVIRONMENT
 from repro.runner.paths import StorePaths
+from repro.runner.plan import PlannedCell, jobs
 
 LARGEST_ARRAY = 1000  # tasks; Slurm's own default limit is 1001
 
@@ -59,8 +60,24 @@ def script(launcher: Mapping[str, Any], folder: Path, tasks: int) -> str:
     command = (
         f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
     )
-    count = {"map_count": min(tasks, LARGEST_ARRAY)} if tasks > 1 else {}
-    return str(_make_sbatch_string(command, folder, **parameters(launcher), **count))
+    array = {"map_count": min(tasks, LARGEST_ARRAY)} if tasks > 1 else {}
+    options: dict[str, Any] = {**parameters(launcher), **array}
+    return str(_make_sbatch_string(command, folder, **options))
+
+
+def scripts(planned: Sequence[PlannedCell]) -> list[str]:
+    """The script of each scale that a run of these cells would send to Slurm, if any.
+
+    Raises:
+        ConfigError: as `parameters`.
+    """
+    cells = [one for one in planned if one.composition.launcher["name"] == "slurm"]
+    texts = []
+    for scale in dict.fromkeys(one.cell.scale for one in cells):
+        here = [one for one in cells if one.cell.scale == scale]
+        if todo := jobs(here):
+            texts.append(script(here[0].composition.launcher, folder_of(here[0].paths), len(todo)))
+    return texts
 
 
 _OURS = ("array", "output", "error", "open-mode", "signal", "job-name", "time", "mem", "wckey")

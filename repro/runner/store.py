@@ -110,6 +110,15 @@ class Store:
         """
         return dict(self._index(task).statuses.get(id, {}))
 
+    def among(self, task: str, id: str, seeds: Iterable[SeedPair]) -> dict[SeedPair, str]:
+        """Returns the status of those of `seeds` that are stored; fast however many others are.
+
+        Raises:
+            StoreError: A finished line is not a row, or the file cannot be read.
+        """
+        statuses = self._index(task).statuses.get(id, {})
+        return {pair: statuses[pair] for pair in seeds if pair in statuses}
+
     def _known(self, task: str) -> RowIndex:
         return self._indices.setdefault(task, RowIndex(self.paths.rows(task)))
 

@@ -78,6 +78,15 @@ class Submissions:
             StoreError: the list cannot be locked, read or written.
         """
         with self.held():
+            self.drop(ids)
+
+    def drop(self, ids: Sequence[str]) -> None:
+        """As `close`, for holders of the lock.
+
+        Raises:
+            StoreError: the list cannot be read or written.
+        """
+        if ids:
             self._write([one for one in self.read() if one.id not in ids])
 
     def _write(self, listed: Sequence[Submission]) -> None:

@@ -21,8 +21,8 @@ from repro.runner.paths import StorePaths
 SCALE, TASK = "smoke", "identifiability"
 WORDS = (
     "experiment=identifiability_2d", f"scale={SCALE}", "model=ivae", "layers=3,4", "seeds=1-4",
-    "device=cpu", "launcher.seeds_per_pack=2", "training.epochs=150",
-    "training.max_updates=400", "training.checkpoint_minutes=0.004",
+    "device=cpu", "launcher.seeds_per_pack=2", "training.epochs=60",
+    "training.max_updates=200", "training.checkpoint_minutes=0.004",
 )  # fmt: skip
 ROWS = 8  # that the words ask for
 PATIENCE = 40  # undisturbed durations that a round waits for its processes before it kills them
