@@ -12,16 +12,21 @@ USABLE = 0.8  # of what is free: others need some, too
 _MEMINFO = Path("/proc/meminfo")
 
 
-def seeds_that_fit(mib_per_seed: float, workers: int, gpus: Sequence[str]) -> int | None:
-    """Returns how many seeds each of `workers` can hold at a time; at least one; None: unknown.
+def seeds_that_fit(mib_per_seed: float, mib: float | None) -> int | None:
+    """Returns how many seeds a worker can hold in `mib`, at least one; None: not known."""
+    if not mib_per_seed or mib is None:
+        return None
+    return max(1, int((USABLE * mib - PROCESS_MIB) / mib_per_seed))
+
+
+def mib_a_worker(workers: int, gpus: Sequence[str]) -> float | None:
+    """Returns the free MiB for each of `workers` here; None where the system is silent.
 
     `gpus` has an entry a worker where they compute on GPUs.
     """
     free = free_gpu_mib(gpus) if gpus else free_mib()
-    if not mib_per_seed or free is None:
-        return None
     sharing = max(gpus.count(gpu) for gpu in gpus) if gpus else workers
-    return max(1, int((USABLE * free / sharing - PROCESS_MIB) / mib_per_seed))
+    return None if free is None else free / sharing
 
 
 def free_mib() -> float | None:

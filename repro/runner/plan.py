@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from repro.config.compose import Composition
 from repro.jobs import Cell, Job, SeedPair
-from repro.runner.memory import seeds_that_fit
+from repro.runner.memory import mib_a_worker, seeds_that_fit
 from repro.runner.paths import StorePaths
 from repro.runner.sharing import local_options
 from repro.runner.store import Store
@@ -167,7 +167,7 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
     launcher = composition.launcher
     options = local_options(launcher, composition.run)
     groups = checkpoint_groups(first.paths, cell.id)
-    largest = _largest_pack(cell.mib_per_seed, options["workers"], options["gpus"])
+    largest = _largest_pack(cell.mib_per_seed, launcher, options)
     packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
     return [
         Job(
@@ -191,9 +191,18 @@ def kept_by_any(same: Iterable[PlannedCell]) -> bool | list[int]:
     return sorted({seed for seeds in wanted if seeds for seed in seeds}) or False
 
 
-def _largest_pack(mib_per_seed: float, workers: int, gpus: list[str]) -> int:
-    largest = LARGEST_GPU_PACK if gpus else LARGEST_PACK
-    return min(largest, seeds_that_fit(mib_per_seed, workers, gpus) or largest)
+def _largest_pack(
+    mib_per_seed: float, launcher: Mapping[str, Any], options: Mapping[str, Any]
+) -> int:
+    """The most seeds for which a worker, here or on a cluster, has the memory and the use."""
+    if launcher["name"] == "slurm":
+        on_gpu = launcher["gpus"] > 0  # whose memory nobody knows before the task is there
+        mib = None if on_gpu else 1024.0 * launcher["memory_gb"]
+    else:
+        on_gpu = bool(options["gpus"])
+        mib = mib_a_worker(options["workers"], options["gpus"])
+    largest = LARGEST_GPU_PACK if on_gpu else LARGEST_PACK
+    return min(largest, seeds_that_fit(mib_per_seed, mib) or largest)
 
 
 def _options(composition: Composition) -> dict[str, Any]:

@@ -166,6 +166,25 @@ def test_a_pack_is_no_larger_than_memory_allows() -> None:
     assert {len(one) for one in pack(seeds, [], 2, None, 1)} == {1}
 
 
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        (["launcher.gpus=1"], 64),
+        (["launcher.gpus=0", "launcher.memory_gb=64"], 20),
+        (["launcher.gpus=0", "launcher.memory_gb=1"], 2),
+    ],
+)
+def test_a_cluster_s_packs_follow_its_tasks_memory(
+    tmp_path: Path, words: list[str], most: int
+) -> None:
+    start = ["experiment=mcc_sweep", "launcher=slurm", "launcher.parallel=1", "seeds=1-64"]
+    [composition] = compose_tree(
+        TREE, [*start, "model=iflow", f"paths.results={tmp_path}", *words]
+    )
+    packs = [len(job.seeds) for job in jobs(plan([composition]))]
+    assert max(packs) <= most < 2 * max(packs) + 2
+
+
 def test_packs_do_not_depend_on_the_order_of_seeds() -> None:
     assert pack(reversed(PAIRS), [], 3, None) == pack(PAIRS, [], 3, None)
 
