@@ -140,7 +140,7 @@ class _Run:
         ids = {(job.task, job.id) for job in left}
         listed = [one for one in self.submissions.read() if (one.job.task, one.job.id) in ids]
         found = slurm_queue.states([one.id for one in listed])
-        ended = [id for id, state in found.items() if state in (*slurm_queue.ENDED, "UNKNOWN")]
+        ended = [one.id for one in listed if _has_ended(one, found[one.id])]
         self.submissions.drop(ended)
         return [one for one in listed if one.id not in ended]
 
@@ -150,7 +150,8 @@ class _Run:
             part = jobs[start : start + LARGEST_ARRAY]
             ids = self._array([job for job, _ in part])
             fresh = [
-                Submission(id, job, tries) for id, (job, tries) in zip(ids, part, strict=True)
+                Submission(id, job, tries, time.time())
+                for id, (job, tries) in zip(ids, part, strict=True)
             ]
             self.submissions.add(fresh)
             for one in fresh:
@@ -319,6 +320,12 @@ class _Run:
         except (EOFError, KeyboardInterrupt):
             return False
         return answer.strip().lower() in ("y", "yes")
+
+
+def _has_ended(submission: Submission, state: str) -> bool:
+    """Whether a task is over; one that Slurm does not know may be too new for its accounting."""
+    too_new = abs(time.time() - submission.when) < _GRACE
+    return state in slurm_queue.ENDED or (state == "UNKNOWN" and not too_new)
 
 
 def _without(job: Job, again: Sequence[Submission]) -> Job | None:

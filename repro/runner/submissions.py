@@ -19,11 +19,15 @@ from repro.runner.protocol import pairs
 
 @dataclass(frozen=True)
 class Submission:
-    """A task that Slurm was given: its id (`12_0`), its job and which try at it this is."""
+    """A task that Slurm was given: its id (`12_0`), its job and which try at it this is.
+
+    `when` is the time of the submission in seconds since 1970.
+    """
 
     id: str
     job: Job
     tries: int = 1
+    when: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,4 +100,5 @@ class Submissions:
 
 def _submission(entry: dict[str, Any]) -> Submission:
     job = entry["job"]
-    return Submission(entry["id"], Job(**{**job, "seeds": pairs(job["seeds"])}), entry["tries"])
+    known = Job(**{**job, "seeds": pairs(job["seeds"])})
+    return Submission(entry["id"], known, entry["tries"], entry["when"])

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from repro.jobs import Job
 from repro.runner import slurm_queue
 from repro.runner.leftovers import leftovers
 from repro.runner.sharing import local_options
-from repro.runner.slurm import _without
+from repro.runner.slurm import _has_ended, _without
 from repro.runner.slurm_script import environment, parameters
 from repro.runner.store import Store
 from repro.runner.submissions import Submission, Submissions
@@ -143,6 +144,15 @@ def test_submissions_are_kept_and_closed_one_by_one(
     assert Submissions(store.paths).read() == [first, second]
     listed.close(["12_0", "99"])
     assert listed.read() == [second]
+
+
+def test_a_task_that_slurm_does_not_know_may_only_be_too_new(make_job: Callable[..., Job]) -> None:
+    new = Submission("12_0", make_job(), when=time.time())
+    old = Submission("12_0", make_job(), when=time.time() - 3600)
+    assert not _has_ended(new, "UNKNOWN")
+    assert _has_ended(old, "UNKNOWN")
+    assert _has_ended(new, "FAILED")
+    assert not _has_ended(old, "PENDING")
 
 
 def test_a_damaged_list_says_what_to_do(store: Store) -> None:
