@@ -82,12 +82,15 @@ def _likelihoods(
 ) -> tuple[Tensor, Tensor]:
     """Mean log-likelihood (or its importance-weighted bound) and ELBO, each (S,), nats a point."""
 
+    exact = stack.base.exact  # one sample then says it all, and nothing is random about it
+
     def part(rows: slice) -> tuple[Tensor, Tensor]:
-        normals = noise.draw(samples, len(segment[rows]), x.shape[-1])
+        normals = noise.draw(1 if exact else samples, len(segment[rows]), x.shape[-1])
         inputs = (x[:, rows], segment[rows], normals)
         return stack.call("log_likelihood", *inputs, in_dims=(0, None, 0))
 
-    bounds, elbos = zip(*_in_parts(part, len(segment), IMPORTANCE_ROWS), strict=True)
+    size = ROWS if exact else IMPORTANCE_ROWS
+    bounds, elbos = zip(*_in_parts(part, len(segment), size), strict=True)
     joined = (torch.cat(values, dim=1).double().mean(dim=1) for values in (bounds, elbos))
     return tuple(joined)  # type: ignore[return-value]
 

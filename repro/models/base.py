@@ -15,6 +15,7 @@ class IdentifiableModel(nn.Module):
     """
 
     noise_stream: str
+    exact = False  # whether the log-likelihood is exact, rather than a bound from samples
 
     def draw_noise(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Random input of one training iteration on `batch` rows, or None if it needs none."""
@@ -31,8 +32,8 @@ class IdentifiableModel(nn.Module):
     def log_likelihood(self, x: Tensor, segment: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and its one-sample bound (ELBO), each (B,) in nats, fully normalised.
 
-        noise (I, B, D) are standard normals for I importance samples. An exact model returns its
-        log-likelihood twice.
+        noise (I, B, D) are standard normals for I importance samples. An `exact` model returns its
+        log-likelihood twice and needs none.
         """
         raise NotImplementedError
 

@@ -32,6 +32,7 @@ class IFlow(IdentifiableModel):
     """
 
     noise_stream = "dropout"
+    exact = True
     one_hot: Tensor
 
     def __init__(self, config: Mapping[str, Any], dim: int, segments: int) -> None:

@@ -116,3 +116,21 @@ def test_a_likelihood_that_overflows_leaves_the_seed_its_other_metrics(stacked, 
     changed = {name for name in clean[1] if found[1][name] != clean[1][name]}
     assert changed == {"log_likelihood", "elbo"}
     assert not math.isfinite(found[1]["log_likelihood"])
+
+
+def test_an_exact_likelihood_takes_few_large_parts_and_no_samples(stacked, model, monkeypatch):
+    stack, *rest = stacked(*PAIRS)
+    shapes = []
+    call = stack.call
+
+    def counted(method, *inputs, **options):
+        if method == "log_likelihood":
+            shapes.append(tuple(inputs[2].shape[1:3]))
+        return call(method, *inputs, **options)
+
+    monkeypatch.setattr(stack, "call", counted)
+    evaluate(stack, *rest)
+    if model == "iflow":
+        assert shapes == [(1, 1000), (1, 130)]
+    else:
+        assert shapes == [(4, 125)] * 9 + [(4, 5)]
