@@ -81,7 +81,6 @@ def _likelihoods(
     stack: SeedStack, x: Tensor, segment: Tensor, noise: _Noise, samples: int
 ) -> tuple[Tensor, Tensor]:
     """Mean log-likelihood (or its importance-weighted bound) and ELBO, each (S,), nats a point."""
-
     exact = stack.base.exact  # one sample then says it all, and nothing is random about it
 
     def part(rows: slice) -> tuple[Tensor, Tensor]:
