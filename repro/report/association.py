@@ -1,0 +1,66 @@
+"""Rank correlation with an interval, and whether two groups spread alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rho with its interval, n and two-sided p."""
+
+    rho: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+
+def spearman(
+    x: Sequence[float] | NDArray[np.floating],
+    y: Sequence[float] | NDArray[np.floating],
+    level: float = 0.95,
+) -> Correlation:
+    """Correlate the ranks of paired values.
+
+    Raises: ValueError for fewer than 4 pairs, a value that is not finite, or values all equal.
+    Source: scipy.stats.spearmanr; the interval is Fisher's z with the variance
+        (1 + rho^2 / 2) / (n - 3) of Bonett & Wright 2000.
+    """
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if a.shape != b.shape or a.size < 4:
+        raise ValueError(f"{a.size} and {b.size} values; give at least 4 pairs")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()) or not (np.ptp(a) and np.ptp(b)):
+        raise ValueError("values are not finite or all equal; they have no rank correlation")
+    found = stats.spearmanr(a, b)
+    rho = float(found.statistic)
+    n = int(a.size)
+    if abs(rho) >= 1:
+        return Correlation(rho, rho, rho, n, float(found.pvalue))
+    half = float(stats.norm.ppf((1 + level) / 2)) * ((1 + rho**2 / 2) / (n - 3)) ** 0.5
+    middle = float(np.arctanh(rho))
+    bounds = np.tanh([middle - half, middle + half])
+    return Correlation(rho, float(bounds[0]), float(bounds[1]), n, float(found.pvalue))
+
+
+def brown_forsythe(*groups: Sequence[float] | NDArray[np.floating]) -> tuple[float, float]:
+    """Return the statistic and p of the test that all groups spread alike about their medians.
+
+    Source: Brown & Forsythe 1974; scipy.stats.levene(center="median").
+    """
+    found = stats.levene(*(np.asarray(group, dtype=float) for group in groups), center="median")
+    return float(found.statistic), float(found.pvalue)
+
+
+def levene(*groups: Sequence[float] | NDArray[np.floating]) -> tuple[float, float]:
+    """Return the statistic and p of the test that all groups spread alike about their means.
+
+    Source: Levene 1960; scipy.stats.levene(center="mean").
+    """
+    found = stats.levene(*(np.asarray(group, dtype=float) for group in groups), center="mean")
+    return float(found.statistic), float(found.pvalue)
