@@ -140,14 +140,14 @@ class Local:
 
 @dataclass
 class Slurm:
-    """A Slurm cluster; `gpus`, `cpus`, `memory_gb` and `minutes` are a task's.
+    """A Slurm cluster; `gpus_per_task`, `cpus`, `memory_gb` and `minutes` are a task's.
 
     Below 11 minutes submitit could not tell a task that is preempted from one out of time.
     """
 
     name: str
     partition: str | None
-    gpus: int = limited(at_least=0)
+    gpus_per_task: int = limited(at_least=0)
     cpus: int = limited(at_least=1)
     memory_gb: float = limited(above=0.0, example=16.0)
     minutes: int = limited(at_least=11)

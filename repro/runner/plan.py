@@ -196,7 +196,9 @@ def _largest_pack(
 ) -> int:
     """The most seeds for which a worker, here or on a cluster, has the memory and the use."""
     if launcher["name"] == "slurm":
-        on_gpu = launcher["gpus"] > 0  # whose memory nobody knows before the task is there
+        on_gpu = (
+            launcher["gpus_per_task"] > 0
+        )  # whose memory nobody knows before the task is there
         mib = None if on_gpu else 1024.0 * launcher["memory_gb"]
     else:
         on_gpu = bool(options["gpus"])

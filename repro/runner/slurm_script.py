@@ -32,7 +32,7 @@ def parameters(launcher: Mapping[str, Any]) -> dict[str, Any]:
         "partition": launcher["partition"],
         "time": launcher["minutes"],
         "cpus_per_task": launcher["cpus"],
-        "gpus_per_node": launcher["gpus"] or None,
+        "gpus_per_node": launcher["gpus_per_task"] or None,
         "mem": f"{round(launcher['memory_gb'] * 1024)}MB",
         "array_parallelism": launcher["parallel"],
         "signal_delay_s": launcher["warning_seconds"],

@@ -169,9 +169,9 @@ def test_a_pack_is_no_larger_than_memory_allows() -> None:
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        (["launcher.gpus=1"], 64),
-        (["launcher.gpus=0", "launcher.memory_gb=64"], 20),
-        (["launcher.gpus=0", "launcher.memory_gb=1"], 2),
+        (["launcher.gpus_per_task=1"], 64),
+        (["launcher.gpus_per_task=0", "launcher.memory_gb=64"], 20),
+        (["launcher.gpus_per_task=0", "launcher.memory_gb=1"], 2),
     ],
 )
 def test_a_cluster_s_packs_follow_its_tasks_memory(

@@ -22,8 +22,8 @@ from repro.runner.submissions import Submission, Submissions
 
 GOLDEN = Path(__file__).parent / "golden" / "slurm_script.txt"
 LAUNCHER = {
-    "name": "slurm", "partition": None, "gpus": 0, "cpus": 2, "memory_gb": 0.5, "minutes": 11,
-    "parallel": 3, "sbatch": [], "setup": [], "warning_seconds": 90,
+    "name": "slurm", "partition": None, "gpus_per_task": 0, "cpus": 2, "memory_gb": 0.5,
+    "minutes": 11, "parallel": 3, "sbatch": [], "setup": [], "warning_seconds": 90,
 }  # fmt: skip
 
 

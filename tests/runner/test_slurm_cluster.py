@@ -26,8 +26,8 @@ from repro.runner.summary import Summary
 PATIENCE = 600.0  # seconds; slow machines take their time
 DRIVE = Path(__file__).parent / "drive_slurm.py"
 OPTIONS = {
-    "name": "slurm", "partition": "main", "gpus": 1, "cpus": 1, "memory_gb": 0.9, "minutes": 60,
-    "parallel": 4, "sbatch": [], "setup": [], "warning_seconds": 30, "requeues": 10,
+    "name": "slurm", "partition": "main", "gpus_per_task": 1, "cpus": 1, "memory_gb": 0.9,
+    "minutes": 60, "parallel": 4, "sbatch": [], "setup": [], "warning_seconds": 30, "requeues": 10,
     "poll_seconds": 1.0, "seeds_per_pack": None, "retries": 1, "on_error": "continue",
 }  # fmt: skip
 
