@@ -140,8 +140,9 @@ def test_scales_do_not_share_rows(compose: Any) -> None:
     [
         (10, 1, None, [10]),
         (20, 1, None, [20]),
-        (60, 1, None, [20, 20, 20]),
-        (21, 1, None, [10, 11]),
+        (60, 1, None, [60]),
+        (180, 1, None, [60, 60, 60]),
+        (61, 1, None, [30, 31]),
         (10, 2, None, [5, 5]),
         (10, 3, None, [3, 4, 3]),
         (2, 8, None, [2]),
@@ -149,7 +150,7 @@ def test_scales_do_not_share_rows(compose: Any) -> None:
         (10, 1, 4, [3, 4, 3]),
         (10, 1, 100, [10]),
         (0, 1, None, []),
-        (60, 2, None, [15] * 4),  # two rounds of both workers, not three packs of 20
+        (180, 2, None, [45] * 4),  # two rounds of both workers, not three packs of 60
     ],
 )
 def test_packs_are_even(count: int, workers: int, most: int | None, sizes: list[int]) -> None:
