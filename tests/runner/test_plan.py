@@ -171,7 +171,7 @@ def test_a_pack_is_no_larger_than_memory_allows() -> None:
     ("words", "most"),
     [
         (["launcher.gpus_per_task=1"], 64),
-        (["launcher.gpus_per_task=0", "launcher.memory_gb=64"], 20),
+        (["launcher.gpus_per_task=0", "launcher.memory_gb=64"], 60),
         (["launcher.gpus_per_task=0", "launcher.memory_gb=1"], 2),
     ],
 )
