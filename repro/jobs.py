@@ -34,7 +34,8 @@ class Job:
     """A frozen config and a pack of seeds: what one worker trains in one go.
 
     `options` holds what may change how a job runs but never what it finds: device, threads,
-    checkpoint interval, whose arrays are kept (true, false or a list of data seeds).
+    checkpoint interval, the folder of downloaded data sets, whose arrays are kept (true, false or
+    a list of data seeds).
     """
 
     id: str
@@ -70,6 +71,7 @@ class Context:
         None  # a checkpoint of the same config whose seeds include the job's
     )
     checkpoint_minutes: float = 5.0
+    data: Path = Path("data")  # where downloaded data sets are
     tf32: bool = False  # whether a GPU may round the factors of its products to 10 bits
     keep_arrays: bool = True  # whether any of the job's seeds keeps its arrays
     progress: Callable[[int, int], None] = lambda step, steps: None

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from repro.errors import JobFailed, StoreError
@@ -179,6 +180,7 @@ class _Attempt:
             checkpoint=checkpoints.announce(paths, self.job.id, self.seeds) if keep else None,
             resume_from=found,
             checkpoint_minutes=float(minutes) if keep else float("inf"),
+            data=Path(options.get("data", "data")),
             tf32=bool(options.get("tf32", False)),
             keep_arrays=any(keeps_arrays(options, pair) for pair in self.seeds),
             progress=_throttled(self.emit),

@@ -211,6 +211,7 @@ def _options(composition: Composition) -> dict[str, Any]:
     wanted = ("device", "threads", "tf32", "checkpoint_minutes")
     return {
         **{name: composition.run[name] for name in wanted},
+        "data": str(composition.data),
         "experiment": composition.experiment,
         "reductions": list(composition.reductions),
     }

@@ -62,9 +62,11 @@ def _step_of(checkpoint: Path) -> int:
         raise StoreError(f"the checkpoint {checkpoint} cannot be read; delete it") from error
 
 
-def _seen(config: dict[str, Any]) -> dict[str, str]:
-    """What the task sees of the GPUs, where it is asked to look."""
-    return {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]} if config.get("how") == "see" else {}
+def _seen(config: dict[str, Any], context: Context) -> dict[str, str]:
+    """What the task sees of GPUs and the data root, where it is asked to look."""
+    if config.get("how") != "see":
+        return {}
+    return {"gpus": os.environ.get("CUDA_VISIBLE_DEVICES", ""), "data": str(context.data)}
 
 
 def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> list[Outcome]:
@@ -92,7 +94,7 @@ def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> 
         Outcome(
             pair,
             "diverged" if pair.data_seed == config.get("diverges") else "done",
-            {"mcc": value, "seed": pair.data_seed, **_seen(config)},
+            {"mcc": value, "seed": pair.data_seed, **_seen(config, context)},
             {"s": np.full((3, 2), pair.data_seed, np.float32)},
         )
         for pair in (reversed(seeds) if config.get("how") == "disorder" else seeds)

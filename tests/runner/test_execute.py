@@ -217,6 +217,13 @@ def test_options_can_do_without_checkpoints_and_arrays(
     assert not store.paths.checkpoints.exists()
 
 
+def test_a_task_is_told_where_downloaded_data_are(
+    make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]], store: Store
+) -> None:
+    execute(make_job(how="see", options={"data": "/some/where"}))
+    assert {row["metrics"]["data"] for row in store.read("fake")} == {"/some/where"}
+
+
 def test_arrays_are_kept_for_the_named_data_seeds(
     make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]], store: Store
 ) -> None:

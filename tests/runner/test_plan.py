@@ -97,6 +97,7 @@ def test_a_job_carries_what_its_worker_needs_and_its_rows_record(compose: Any) -
         "tf32": False,
         "checkpoint_minutes": 5.0,
         "keep_arrays": False,
+        "data": str(composition.data),
         "experiment": "identifiability_2d",
         "reductions": list(composition.reductions),
     }
