@@ -18,9 +18,9 @@ from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, Sweep, parse_words
 from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Experiment, Run
 from repro.config.seeds import parse_seeds
+from repro.config.tasks import check_kinds, rules
 from repro.config.tree import Choices, Tree
 from repro.config.typed import type_experiment, type_run, type_section
-from repro.config.validate import updates, validate
 from repro.errors import ConfigError
 from repro.experiments.registry import known
 from repro.jobs import Cell, SeedPair
@@ -49,8 +49,8 @@ _PARTS = [*TOP, *RUN, "task"]
 class Composition:
     """An experiment at a scale: its frozen cells, and what surrounds them.
 
-    `run` holds device, threads, keep_arrays and checkpoint_minutes; `launcher` its typed section;
-    `notes` what a table prints beneath itself: deviations, then the scale's reductions.
+    `run` holds device, threads, keep_arrays and a training's checkpoint_minutes; `launcher` its
+    typed section; `notes` what a table prints beneath itself: deviations, then reductions.
     """
 
     experiment: str
@@ -327,15 +327,27 @@ def _set(config: DictConfig, key: str, value: object) -> None:
 def _freeze(config: DictConfig) -> Resolved:
     plain = _resolved_container(config)
     sections = {name: dict(plain[name]) for name in TOP}
-    schedule = type_section("training.schedule", sections["training"].pop("schedule"))
-    typed = {name: type_section(name, values) for name, values in sections.items()}
-    typed["training"]["schedule"] = schedule
-    typed["evaluation"]["at"] = sorted(set(typed["evaluation"]["at"]))
-    frozen = science({"task": _task(plain["task"])} | {name: typed[name] for name in SCIENCE})
-    validate(frozen)
-    kept_out = {key: typed["training"][key] for key in NOT_IDENTITY["training"]}
+    task = _task(plain["task"])
+    check_kinds(task, sections)
+    typed = {name: _typed_section(name, values) for name, values in sections.items()}
+    frozen = science({"task": task} | {name: typed[name] for name in SCIENCE})
+    rules(task).validate(frozen)
+    kept_out = {k: v for k, v in typed["training"].items() if k in NOT_IDENTITY["training"]}
     run = type_run({key: plain[key] for key in RUN})
     return Resolved(frozen, run | kept_out, typed["launcher"], typed["paths"])
+
+
+def _typed_section(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """A section typed together with the sections inside it, such as `training.schedule`."""
+    inside = {
+        key: type_section(f"{name}.{key}", values.pop(key))
+        for key in list(values)
+        if f"{name}.{key}" in SECTIONS
+    }
+    typed = type_section(name, values) | inside
+    if isinstance(typed.get("at"), list):
+        typed["at"] = sorted(set(typed["at"]))
+    return typed
 
 
 def _resolved_container(config: DictConfig) -> dict[str, Any]:
@@ -363,6 +375,6 @@ def _cell(
             f"experiment {name} states no cost for {model};"
             f" add cost.seconds_per_update.{model} to conf/experiment/{name}.yaml"
         )
-    seconds = about.seconds_per_update.get(model, 0.0) * updates(config)
+    seconds = about.seconds_per_update.get(model, 0.0) * rules(config["task"]).updates(config)
     memory = about.mib_per_seed.get(model, 0.0)
     return Cell(name, scale, identity(config), config["task"], config, seeds, seconds, memory)

@@ -42,7 +42,7 @@ def variant(section: str, values: Mapping[str, Any]) -> type:
         ConfigError: no such name in the section.
     """
     variants = SECTIONS[section]
-    name = "" if "" in variants else str(values.get("name"))
+    name = "" if "" in variants and "name" not in values else str(values.get("name"))
     if name not in variants:
         raise ConfigError(f"{section}.name={name} is unknown; {suggestion(name, variants)}")
     return variants[name]

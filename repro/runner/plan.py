@@ -210,7 +210,7 @@ def _largest_pack(
 def _options(composition: Composition) -> dict[str, Any]:
     wanted = ("device", "threads", "tf32", "checkpoint_minutes")
     return {
-        **{name: composition.run[name] for name in wanted},
+        **{name: composition.run[name] for name in wanted if name in composition.run},
         "data": str(composition.data),
         "experiment": composition.experiment,
         "reductions": list(composition.reductions),

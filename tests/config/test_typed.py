@@ -79,12 +79,31 @@ def test_every_file_of_a_group_has_exactly_the_keys_of_its_type(section: str) ->
     files = sorted((conf_folder() / section.replace(".", "/")).glob("*.yaml"))
     assert files
     for file in files:
-        written = set(OmegaConf.load(file)) - {"defaults"}
-        name = OmegaConf.load(file).get("name") if "" not in SECTIONS[section] else ""
-        assert written == {item.name for item in dataclasses.fields(SECTIONS[section][name])}
+        written = with_bases(file)
+        kind = SECTIONS[section][written.get("name", "")]
+        assert set(written) == {item.name for item in dataclasses.fields(kind)}
 
 
-@pytest.mark.parametrize("file", sorted((conf_folder() / "fidelity").glob("*.yaml")), ids=str)
+def with_bases(file: Path) -> dict[str, Any]:
+    """The values of a group's file on top of those of the files that it begins with."""
+    written = OmegaConf.to_container(OmegaConf.load(file))
+    assert isinstance(written, dict)
+    bases = [base for base in written.pop("defaults", []) if isinstance(base, str)]
+    found: dict[str, Any] = {}
+    for base in bases:
+        found |= with_bases(file.with_name(f"{base}.yaml")) if base != "_self_" else {}
+    return found | written
+
+
+def test_a_key_is_a_list_in_all_kinds_of_a_section_or_in_none() -> None:
+    for section, kinds in SECTIONS.items():
+        lists: dict[str, bool] = {}
+        for item in (item for kind in kinds.values() for item in dataclasses.fields(kind)):
+            is_list = "list" in str(item.type)
+            assert lists.setdefault(item.name, is_list) == is_list, f"{section}.{item.name}"
+
+
+@pytest.mark.parametrize("file", sorted((conf_folder() / "fidelity").glob("as_*.yaml")), ids=str)
 def test_every_fidelity_switch_is_set_and_explained(file: Path) -> None:
     written = OmegaConf.load(file)
     fields = {item.name for item in dataclasses.fields(SECTIONS["fidelity"][""])}

@@ -1,4 +1,4 @@
-"""Limits that tie several values of a science config together."""
+"""The task `identifiability`: its kinds, limits that tie several values together, its updates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
+from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 
 
@@ -59,3 +60,16 @@ def check_primary(config: Mapping[str, Any]) -> None:
             f"evaluation.primary={primary} is not evaluated in a run of {last} updates;"
             f" {suggestion(primary, taken).replace('name', 'value')}"
         )
+
+
+RULES = Rules(
+    kinds={
+        "data": ("sources",),
+        "model": ("iflow", "ivae"),
+        "training": ("",),
+        "evaluation": ("",),
+        "fidelity": ("",),
+    },
+    updates=updates,
+    validate=validate,
+)

@@ -1,0 +1,27 @@
+"""The types of every configured value: one dataclass a section and name, with limits.
+
+A section's `name` chooses its dataclass, its kind. A kind without a `name` stands under "".
+"""
+
+from __future__ import annotations
+
+from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
+from repro.config.schema.nothing import Nothing
+from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
+from repro.config.schema.training import Adam, Constant, Cosine, Plateau, Steps
+
+__all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
+
+# Section -> the values of its `name` -> its type. A section with one nameless type uses "".
+SECTIONS: dict[str, dict[str, type]] = {
+    "data": {"sources": Sources},
+    "model": {"iflow": IFlow, "ivae": IVAE, "none": Nothing},
+    "training": {"": Adam, "steps": Steps, "none": Nothing},
+    "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
+    "evaluation": {"": Scoring, "none": Nothing},
+    "fidelity": {"": Fidelity, "none": Nothing},
+    "launcher": {"local": Local, "slurm": Slurm},
+    "paths": {"": Paths},
+}
+SCIENCE = ("data", "model", "training", "evaluation")  # sections of a run's identity
+NOT_IDENTITY = {"training": ("checkpoint_minutes",)}

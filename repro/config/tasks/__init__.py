@@ -1,0 +1,35 @@
+"""What a task makes of a science config: the kinds it takes, its limits and its updates.
+
+Found by the task's name, so that a config is refused before anything runs and no torch is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repro.config.nearest import suggestion
+from repro.config.tasks import identifiability
+from repro.config.tasks.rules import Rules
+from repro.errors import ConfigError
+
+RULES: dict[str, Rules] = {"identifiability": identifiability.RULES}
+
+
+def rules(task: str) -> Rules:
+    """The rules of a task; those of `identifiability` for a task of REPRO_TASKS."""
+    return RULES.get(task, identifiability.RULES)
+
+
+def check_kinds(task: str, config: Mapping[str, Any]) -> None:
+    """Refuse a science config with a section of a kind that its task has no use for.
+
+    Raises:
+        ConfigError: with the kinds that the task takes.
+    """
+    for section, kinds in rules(task).kinds.items():
+        name = config[section].get("name", "")
+        if name not in kinds:
+            what = f"{section}={name}" if name else f"the values of {section}"
+            hint = suggestion(name, kinds)
+            raise ConfigError(f"the task {task} has no use for {what}; {hint}")
