@@ -1,0 +1,1 @@
+"""Tabular density benchmarks with the preprocessing of the MAF paper, known faults included."""
