@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,48 @@ def replacing(target: Path) -> Iterator[Path]:
     """A unique path beside `target` to write to, which becomes `target` when the block succeeds.
 
     Raises:
-        DataError: if `target` is a folder, or its folder is missing or cannot be written to.
+        DataError: if `target` is a folder, its folder is missing or cannot be written to, or the
+            disk takes no more; `target` is then as before.
     """
     _check_place(target)
-    with atomic.replacing(target) as partial:
-        yield partial
+    try:
+        with atomic.replacing(target) as partial:
+            yield partial
+    except OSError as error:
+        raise DataError(
+            f"cannot write {target} ({error.strerror or error}); make room or choose another "
+            "folder (for downloads: set paths.data)"
+        ) from error
+
+
+@contextmanager
+def passing(folder: Path) -> Iterator[Path]:
+    """A unique folder inside `folder` that is gone when the block ends.
+
+    Raises:
+        DataError: if it cannot be made.
+    """
+    made = folder / atomic.partial_name("unpacking")
+    try:
+        made.mkdir()
+        yield made
+    except OSError as error:
+        raise DataError(
+            f"cannot make {made} ({error.strerror or error}); make room or set paths.data"
+        ) from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Deletes the temporary files and folders in `folder` whose writers are provably dead."""
+    for path in folder.glob(".*.tmp"):
+        if not atomic.abandoned(path):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _check_place(target: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tarfile
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
-from repro.data.atomic import replacing
+from repro.data.atomic import passing, replacing, sweep
 from repro.data.checksums import Checksum, read_checksum
 from repro.data.idx import read_idx
 from repro.data.mirrors import Progress, download, quiet
@@ -87,19 +86,28 @@ def check(dataset: Dataset, root: Path) -> list[FileState]:
     return [FileState(Path(root) / file.path, _state(file, Path(root))) for file in dataset.files]
 
 
-def fetch(dataset: Dataset, root: Path, progress: Progress = quiet) -> list[Path]:
+def fetch(
+    dataset: Dataset, root: Path, progress: Progress = quiet, offline: bool = False
+) -> list[Path]:
     """Downloads what is missing or damaged below `root`, and returns the paths it wrote.
 
     Args:
         dataset: which data set.
         root: the data root; made if absent.
         progress: called with a file's name, its bytes so far and its bytes in all (0: unknown).
+        offline: refuse to ask any mirror.
 
     Raises:
-        DataError: if no mirror gives a good copy; it names each mirror and where to put the file.
+        DataError: if no mirror gives a good copy, or none may be asked; it names each mirror and
+            where to put the file.
     """
     root = Path(root)
     wanted = [file for file in dataset.files if _state(file, root) != "present"]
+    if wanted and offline:
+        raise DataError(
+            f"{len(wanted)} files of {dataset.name} are not there whole, and offline=true forbids"
+            f" to download them. Write offline=false, or place by hand:{_places(wanted, root)}"
+        )
     _make_folders(wanted, root)
     if wanted and dataset.archive:
         _fetch_archive(dataset.archive, wanted, root, progress)
@@ -124,14 +132,15 @@ def _make_folders(files: Sequence[DataFile], root: Path) -> None:
         raise DataError(f"cannot make {root} ({error.strerror}); set paths.data") from error
     if files and not os.access(root, os.W_OK):
         raise DataError(f"no leave to write in {root}; set paths.data to a folder of yours")
+    for folder in {root, *((root / file.path).parent for file in files)}:
+        sweep(folder)
 
 
 def _fetch_archive(
     archive: Archive, wanted: Sequence[DataFile], root: Path, progress: Progress
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
-        name = PurePosixPath(archive.urls[0]).name
-        packed = Path(folder) / name
+    with passing(root) as folder:
+        packed = folder / PurePosixPath(archive.urls[0]).name
         download(archive.urls, packed, archive.checksum, _by_hand(wanted, root), progress)
         with tarfile.open(packed) as tar:
             for file in wanted:
@@ -152,8 +161,11 @@ def _unpack(tar: tarfile.TarFile, file: DataFile, root: Path) -> None:
 
 
 def _by_hand(files: Sequence[DataFile], root: Path) -> str:
-    places = "".join(f"\n  {root / file.path} ({file.checksum})" for file in files)
-    return f"Check the network and try again, or place by hand:{places}"
+    return f"Check the network and try again, or place by hand:{_places(files, root)}"
+
+
+def _places(files: Sequence[DataFile], root: Path) -> str:
+    return "".join(f"\n  {root / file.path} ({file.checksum})" for file in files)
 
 
 def _read_dataset(name: str, entry: Mapping[str, Any]) -> Dataset:

@@ -222,6 +222,6 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"disk full.*make room"):
         save(found, target)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("set.npz", b"old")]
