@@ -77,11 +77,13 @@ class AutoregressiveSpline(Bijection):
         """Shape (blocks, hidden, B) of the keep masks."""
         return (len(self.network.blocks), self.hidden, batch)
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to y (B, D) with log|det| (B,) in one pass."""
         return self._transform(x, self.network(x, dropout), inverse=False)
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y (B, D) to x (B, D) with log|det| (B,), feature by feature."""
         x = torch.zeros_like(y)
         log_det = torch.zeros_like(y[:, 0])

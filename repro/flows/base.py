@@ -15,18 +15,21 @@ class Bijection(nn.Module):
     `forward` maps x to y and `inverse` maps y to x; each returns the result (B, D) and
     log|det| of its own Jacobian (B,) in nats, so that the two log-determinants of a round trip
     add up to zero. A bijection with dropout takes the keep masks as an input (`dropout_shape`),
-    so that randomness always comes from outside.
+    so that randomness always comes from outside. One that is conditional takes a context (B, C),
+    a row's own; the others take no notice of it.
     """
 
     def dropout_shape(self, batch: int) -> tuple[int, ...] | None:
         """Shape of the keep masks that `forward` takes for `batch` rows; None if it takes none."""
         return None
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map x (B, D) to y (B, D) with log|det dy/dx| (B,) in nats."""
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Map x (B, D) to y (B, D) with log|det dy/dx| (B,) in nats; context is (B, C) or None."""
         raise NotImplementedError
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y (B, D) back to x (B, D) with log|det dx/dy| (B,) in nats."""
         raise NotImplementedError
 
@@ -35,7 +38,7 @@ class Chain(Bijection):
     """A composition of bijections, applied first to last.
 
     The keep masks of its members that use dropout (all of one shape) are stacked along the first
-    dimension, in order.
+    dimension, in order. Every member gets the same context.
     """
 
     def __init__(self, members: Iterable[Bijection]) -> None:
@@ -55,7 +58,9 @@ class Chain(Bijection):
         assert len(set(shapes)) == 1, "'members' with dropout must share one mask shape."
         return (len(shapes), *shapes[0])
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) through every member; dropout (members with dropout, ...) or None."""
         total = torch.zeros_like(x[:, 0])
         used = 0
@@ -64,14 +69,32 @@ class Chain(Bijection):
             if dropout is not None and member.dropout_shape(x.shape[0]) is not None:
                 mask = dropout[used]
                 used += 1
-            x, log_det = member(x, mask)
+            x, log_det = member(x, mask, context)
             total = total + log_det
         return x, total
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y (B, D) back through every member, last to first."""
         total = torch.zeros_like(y[:, 0])
         for member in reversed(self.members):
-            y, log_det = member.inverse(y)
+            y, log_det = member.inverse(y, context)
             total = total + log_det
         return y, total
+
+
+class Inverted(Bijection):
+    """A bijection turned round: its `forward` is the member's `inverse`, without dropout."""
+
+    def __init__(self, member: Bijection) -> None:
+        super().__init__()
+        self.member = member
+
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Map x (B, D) by the member's inverse."""
+        return self.member.inverse(x, context)
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Map y (B, D) by the member's forward direction."""
+        return cast(tuple[Tensor, Tensor], self.member(y, None, context))

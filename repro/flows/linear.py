@@ -27,11 +27,13 @@ class Permutation(Bijection):
         self.register_buffer("order", order)
         self.register_buffer("back", torch.argsort(order))
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Reorder x (B, D); the log-determinant (B,) is 0."""
         return x[:, self.order], torch.zeros_like(x[:, 0])
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the order of y (B, D); the log-determinant (B,) is 0."""
         return y[:, self.back], torch.zeros_like(y[:, 0])
 
@@ -58,12 +60,14 @@ class LULinear(Bijection):
         self.bias = nn.Parameter(torch.zeros(dim))
         self.register_buffer("positions", _triangle_positions(dim), persistent=False)
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to L U x + b; the log-determinant (B,) is the same in every row."""
         lower, upper, log_det = self._factors()
         return F.linear(x, lower @ upper, self.bias), log_det.expand(x.shape[0])
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Solve L U x = y - b for x (B, D)."""
         lower, upper, log_det = self._factors()
         shifted = (y - self.bias).T

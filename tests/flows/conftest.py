@@ -11,11 +11,16 @@ from torch import Tensor, nn
 from repro.flows.autoregressive import AutoregressiveSpline
 from repro.flows.base import Bijection, Chain
 from repro.flows.linear import LULinear, Permutation
+from repro.flows.nice import Nice
+from repro.flows.parametric import Amortised, Family, Static
+from repro.flows.planar import Planar
+from repro.flows.radial import Radial
 from repro.flows.spline import parameters_per_feature, rational_quadratic
 
 BOUND = 3.0
 BINS = 5
 DIMS = (1, 2, 5)
+CONTEXT = 3
 
 
 class ElementwiseSpline(Bijection):
@@ -25,15 +30,39 @@ class ElementwiseSpline(Bijection):
         super().__init__()
         self.raw = nn.Parameter(torch.zeros(dim, parameters_per_feature(BINS)))
 
-    def forward(self, x: Tensor, dropout: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         raw = self.raw.expand(len(x), *self.raw.shape)
         y, log_slopes = rational_quadratic(x, raw, BOUND)
         return y, log_slopes.sum(dim=-1)
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         raw = self.raw.expand(len(y), *self.raw.shape)
         x, log_slopes = rational_quadratic(y, raw, BOUND, inverse=True)
         return x, log_slopes.sum(dim=-1)
+
+
+class Given(Bijection):
+    """A conditional bijection with one fixed context (C,) for every row."""
+
+    context: Tensor
+
+    def __init__(self, conditional: Bijection) -> None:
+        super().__init__()
+        self.conditional = conditional
+        self.register_buffer("context", torch.tensor([0.5, -1.0, 2.0][:CONTEXT]))
+
+    def dropout_shape(self, batch: int) -> tuple[int, ...] | None:
+        return self.conditional.dropout_shape(batch)
+
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return self.conditional(x, dropout, self.context.expand(len(x), -1))
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.conditional.inverse(y, self.context.expand(len(y), -1))
 
 
 def spline(dim: int) -> AutoregressiveSpline:
@@ -52,6 +81,26 @@ def released_chain(dim: int) -> Chain:
     return Chain([*itertools.chain(*step), Permutation(dim), LULinear(dim)])
 
 
+# Families of maps given by a vector of values: each is tested static and amortised.
+FAMILIES: dict[str, Callable[[int], Family]] = {
+    "planar": lambda dim: Planar(dim, 3),
+    "planar_as_published": lambda dim: Planar(dim, 3, centred=False),
+    "radial": lambda dim: Radial(dim, 3),
+    "nice_orthogonal": lambda dim: Nice(dim, 3, 8, activation="tanh"),
+    "nice_permutation_scaled": lambda dim: Nice(
+        dim, 3, 6, depth=2, mixing="permutation", scaling=True, activation="tanh"
+    ),
+}
+
+
+def amortised(name: str) -> Callable[[int], Bijection]:
+    return lambda dim: Given(Amortised(FAMILIES[name](dim), CONTEXT))
+
+
+def static(name: str) -> Callable[[int], Bijection]:
+    return lambda dim: Static(FAMILIES[name](dim))
+
+
 BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "permutation": Permutation,
     "lu": LULinear,
@@ -60,6 +109,8 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "autoregressive_spline_of_blocks": spline_of_blocks,
     "empty_chain": lambda dim: Chain([]),
     "chain": released_chain,
+    **{name: static(name) for name in FAMILIES},
+    "amortised_planar": amortised("planar"),
 }
 
 
@@ -107,3 +158,8 @@ def _float64():
 @pytest.fixture(params=itertools.product(BIJECTIONS, DIMS), ids=lambda p: f"{p[0]}-{p[1]}d")
 def case(request) -> Case:
     return Case(*request.param)
+
+
+@pytest.fixture(params=FAMILIES)
+def make_family(request) -> Callable[[int], Family]:
+    return FAMILIES[request.param]
