@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from repro.data.atomic import replacing
 from repro.errors import DataError
 
 Algorithm = Literal["sha256", "md5"]
@@ -46,8 +47,39 @@ class Checksum:
         return f"{self.algorithm} of the {bytes_meant}bytes: {self.digest}"
 
 
-def read_checksum(entry: Mapping[str, object], decompress: bool) -> Checksum:
-    """The checksum that a registry entry names, sha256 before md5.
+@dataclass(frozen=True)
+class FirstSeen:
+    """What holds a file for which no checksum is published: what it had when it was fetched.
+
+    That digest is kept beside the file, in `<file>.sha256`. A file placed by hand has none and is
+    taken as it is.
+    """
+
+    def problem(self, path: Path) -> str | None:
+        """Says why the file at `path` is not the one that was fetched, or None if it is."""
+        noted = _note(path)
+        if not noted.is_file():
+            return None
+        return Checksum("sha256", noted.read_text().split()[0], decompress=False).problem(path)
+
+    def record(self, path: Path) -> None:
+        """Keeps the digest of the file at `path`, as `sha256sum` would write it."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with replacing(_note(path)) as partial:
+            partial.write_text(f"{digest}  {path.name}\n")
+
+    def __str__(self) -> str:
+        """What there is to look up: nothing."""
+        return "no published checksum; that of the first download is kept"
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def read_checksum(entry: Mapping[str, object], decompress: bool) -> Checksum | FirstSeen:
+    """The checksum that a registry entry names, sha256 before md5, or `first_seen: true`.
 
     Raises:
         DataError: if the entry has neither.
@@ -56,4 +88,8 @@ def read_checksum(entry: Mapping[str, object], decompress: bool) -> Checksum:
         return Checksum("sha256", str(entry["sha256"]).lower(), decompress)
     if "md5" in entry:
         return Checksum("md5", str(entry["md5"]).lower(), decompress)
-    raise DataError(f"the data set entry {entry} has no checksum; add its sha256")
+    if entry.get("first_seen") is True:
+        return FirstSeen()
+    raise DataError(
+        f"the data set entry {entry} has no checksum; add its sha256, or first_seen: true where none is published"
+    )

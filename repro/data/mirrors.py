@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from repro.data.atomic import replacing
-from repro.data.checksums import Checksum
+from repro.data.checksums import Checksum, FirstSeen
 from repro.errors import DataError
 
 Progress = Callable[[str, int, int], None]  # file name, bytes so far, bytes in all (0: unknown)
@@ -26,7 +26,11 @@ def quiet(name: str, done: int, total: int) -> None:
 
 
 def download(
-    urls: Sequence[str], target: Path, checksum: Checksum, by_hand: str, progress: Progress = quiet
+    urls: Sequence[str],
+    target: Path,
+    checksum: Checksum | FirstSeen,
+    by_hand: str,
+    progress: Progress = quiet,
 ) -> None:
     """Puts at `target` the first copy that passes `checksum`, trying the mirrors in order.
 
@@ -56,7 +60,7 @@ def download(
     raise DataError(f"no mirror gave a good copy of {target.name}:{''.join(failures)}\n{by_hand}")
 
 
-def _check(partial: Path, checksum: Checksum) -> None:
+def _check(partial: Path, checksum: Checksum | FirstSeen) -> None:
     problem = checksum.problem(partial)
     if problem:
         raise _MirrorFailed(problem)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from repro.data.atomic import passing, replacing, sweep
-from repro.data.checksums import Checksum, read_checksum
+from repro.data.checksums import Checksum, FirstSeen, read_checksum
 from repro.data.idx import read_idx
 from repro.data.mirrors import Progress, download, quiet
 from repro.errors import DataError
@@ -34,7 +34,7 @@ class DataFile:
     """One file of a data set: its path below the data root, checksum, and mirrors of its own."""
 
     path: str
-    checksum: Checksum
+    checksum: Checksum | FirstSeen
     urls: tuple[str, ...]
 
 
@@ -43,7 +43,7 @@ class Archive:
     """A tar file that holds a data set's files under their own paths: mirrors and checksum."""
 
     urls: tuple[str, ...]
-    checksum: Checksum
+    checksum: Checksum | FirstSeen
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ def fetch(
     elif wanted:
         for file in wanted:
             download(file.urls, root / file.path, file.checksum, _by_hand([file], root), progress)
+    for file in wanted:
+        if isinstance(file.checksum, FirstSeen):
+            file.checksum.record(root / file.path)
     return [root / file.path for file in wanted]
 
 

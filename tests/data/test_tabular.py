@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -56,6 +57,25 @@ def test_the_half_year_leaves_gaps_out_and_tells_the_time(tmp_path: Path) -> Non
     steps = np.unique(np.diff(np.sort(time)).round(4))  # 0:00 to 4:49, a gap, 23:50 to 23:59
     assert len(steps) <= 3
     assert steps.max() > 100 * steps[steps > 0].min()
+
+
+def test_the_published_text_gives_the_same_half_year(tmp_path: Path) -> None:
+    values = np.random.RandomState(0).rand(60, 7).round(3)
+    values[5] = np.nan
+    arrays = {"values": values, "minute_index": np.arange(60, dtype=np.int32)}
+    np.savez(place(tmp_path, power.HALF_YEAR_FILE), **arrays, start=np.array("2006-12-16T23:50"))
+    prepared = power.load_power_half_year(tmp_path)
+    (tmp_path / power.HALF_YEAR_FILE).unlink()
+    lines = ["Date;Time;" + ";".join("abcdefg")]
+    for minute, row in enumerate(values):
+        clock = (23 * 60 + 50 + minute) % (24 * 60)
+        shown = ["?" if np.isnan(value) else f"{value:.3f}" for value in row]
+        lines.append(";".join(["16/12/2006", f"{clock // 60:02}:{clock % 60:02}:00", *shown]))
+    with zipfile.ZipFile(place(tmp_path, power.HOUSEHOLD_FILE), "w") as archive:
+        archive.writestr("household_power_consumption.txt", "\n".join(lines))
+    np.testing.assert_allclose(
+        power.load_power_half_year(tmp_path).train, prepared.train, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_gas_drops_what_repeats_another_sensor(tmp_path: Path) -> None:
@@ -136,7 +156,7 @@ def test_bsds300_is_used_as_it_is(tmp_path: Path) -> None:
 
 
 def test_patches_come_from_their_own_images(tmp_path: Path) -> None:
-    with tarfile.open(place(tmp_path, bsds300.IMAGES_FILE), "w") as tar:
+    with tarfile.open(place(tmp_path, bsds300.IMAGES_FILES[0]), "w") as tar:
         for part, count in (("train", 22), ("test", 2)):
             for number in range(count):
                 grey = np.full((12, 16, 3), 10 * number, np.uint8)

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.data.tabular.files import first_there
 from repro.data.tabular.splits import Floats, Splits
 from repro.errors import DataError
 
 FILE = "data/BSDS300/BSDS300.hdf5"
-IMAGES_FILE = "bsds300/BSDS300-images.tar"
+IMAGES_FILES = ("bsds300/BSDS300-images.tar", "bsds300/BSDS300-images.tgz")
 SIDE = 8  # pixels
 VALIDATION_IMAGES = 20  # the last of the 200 training images, in the order of their numbers
 GREYS = 256
@@ -53,10 +54,11 @@ def load_bsds300_patches(root: Path, rows: tuple[int, int, int], seed: int) -> S
     Raises:
         DataError: if the archive of images is missing, damaged or holds too few.
     """
-    train, test = _grey_images(root / IMAGES_FILE)
+    path = first_there(root, IMAGES_FILES, "bsds300-images")
+    train, test = _grey_images(path)
     if len(train) <= VALIDATION_IMAGES or not test:
         raise DataError(
-            f"{root / IMAGES_FILE} holds {len(train)} training and {len(test)} test images; "
+            f"{path} holds {len(train)} training and {len(test)} test images; "
             "200 and 100 belong there"
         )
     groups = (train[:-VALIDATION_IMAGES], train[-VALIDATION_IMAGES:], test)
@@ -89,8 +91,6 @@ def draw_patches(
 
 def _grey_images(path: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
     """The grey images of the folders `train` and `test` in a tar file, by their numbers."""
-    if not path.is_file():
-        raise DataError(f"{path} is missing; run 'repro data fetch bsds300-images'")
     try:
         with tarfile.open(path) as tar:
             names = sorted((n for n in tar.getnames() if n.endswith(".jpg")), key=_number)

@@ -30,6 +30,18 @@ SAFE_NAMES = {
 MOVED = {"pandas.core.index", "pandas.indexes.base", "pandas.core.indexes.base"}
 
 
+def first_there(root: Path, names: Sequence[str], dataset: str) -> Path:
+    """The first of these files below the data root that is there.
+
+    Raises:
+        DataError: if none is.
+    """
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise DataError(f"{root / names[0]} is missing; run 'repro data fetch {dataset}'")
+
+
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file.
 
@@ -59,11 +71,19 @@ def read_csv(path: Path) -> NDArray[np.float64]:
     Raises:
         DataError: if it is missing or damaged.
     """
+    # Lines of HEPMASS's test file have a field more than its headings: those are not read.
+    return read_csv_frame(path, header=None, skiprows=1, dtype="float64").to_numpy()
+
+
+def read_csv_frame(path: Path, **options: Any) -> pd.DataFrame:  # noqa: ANN401 - pandas' own
+    """The table of a .csv file, zipped or plain.
+
+    Raises:
+        DataError: if it is missing or damaged.
+    """
     import pandas as pd
 
-    # Lines of HEPMASS's test file have a field more than its headings: those are not read.
-    options: dict[str, Any] = {"header": None, "skiprows": 1, "dtype": "float64"}
-    return _read(path, lambda: pd.read_csv(path, **options).to_numpy())
+    return _read(path, lambda: pd.read_csv(path, **options))
 
 
 def read_frame(path: Path) -> pd.DataFrame:

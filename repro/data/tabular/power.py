@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from repro.data.tabular.files import read_npy, read_npz
+from repro.data.tabular.files import first_there, read_csv_frame, read_npy, read_npz
 from repro.data.tabular.splits import Floats, Splits, normalised_by_first_two, split_in_order
 from repro.errors import DataError
 
 FILE = "data/power/data.npy"
 HALF_YEAR_FILE = "uci/power_2006-12-16_to_2007-06-30.npz"
+HOUSEHOLD_FILE = "uci/household_power_consumption.zip"
+HALF_YEAR_MINUTES = 282_636  # from the first minute to the end of June
 RELEASED_SEED = 42
 MINUTES_A_DAY = 24 * 60
 NOISE = {"voltage": 0.01, "active_power": 0.001}
@@ -35,14 +37,27 @@ def load_power_half_year(root: Path) -> Splits:
     time of day is counted in minutes from the first row's; normalised, its unit does not matter.
 
     Raises:
-        DataError: if the file is missing or lacks an array.
+        DataError: if neither the prepared file nor the published one is there, or it is damaged.
     """
-    found = read_npz(root / HALF_YEAR_FILE, ("values", "minute_index", "start"))
-    values, minutes = found["values"], found["minute_index"]
-    hours, mins = str(found["start"]).partition("T")[2].split(":")
-    time = (60 * int(hours) + int(mins) + minutes) % MINUTES_A_DAY
-    whole = np.concatenate((values, time[:, None]), axis=1)
-    return prepare_power(whole[~np.isnan(values).any(axis=1)])
+    path = first_there(root, (HALF_YEAR_FILE, HOUSEHOLD_FILE), "power-household")
+    whole = _household(path) if path.suffix == ".zip" else _half_year(path)
+    return prepare_power(whole[~np.isnan(whole).any(axis=1)])
+
+
+def _half_year(path: Path) -> Floats:
+    """Rows (N, 8): the seven readings, NaN where one is missing, and the minute of the day."""
+    found = read_npz(path, ("values", "minute_index", "start"))
+    hours, minutes = str(found["start"]).partition("T")[2].split(":")
+    time = (60 * int(hours) + int(minutes) + found["minute_index"]) % MINUTES_A_DAY
+    return np.concatenate((found["values"], time[:, None]), axis=1)
+
+
+def _household(path: Path) -> Floats:
+    """The same rows (N, 8) from the published text file, one line a minute."""
+    frame = read_csv_frame(path, sep=";", na_values=["?"], nrows=HALF_YEAR_MINUTES)
+    clock = frame["Time"].str.split(":", expand=True).astype(int)
+    readings = frame.drop(columns=["Date", "Time"]).to_numpy(dtype="float64")
+    return np.concatenate((readings, (60 * clock[0] + clock[1]).to_numpy()[:, None]), axis=1)
 
 
 def prepare_power(data: Floats) -> Splits:
