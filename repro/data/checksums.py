@@ -91,5 +91,6 @@ def read_checksum(entry: Mapping[str, object], decompress: bool) -> Checksum | F
     if entry.get("first_seen") is True:
         return FirstSeen()
     raise DataError(
-        f"the data set entry {entry} has no checksum; add its sha256, or first_seen: true where none is published"
+        f"the data set entry {entry} has no checksum; add its sha256, or first_seen: true where"
+        " none is published"
     )
