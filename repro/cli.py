@@ -29,6 +29,7 @@ overrides are Hydra's: KEY=VALUE, GROUP=NAME, and KEY=A,B or KEY=[A,B] for a swe
   scale=quick            smoke | quick | reduced | paper
   seeds=1-60             data seeds; also [1,2,49], 7 or 1-4,7; model_seeds likewise
   layers=3,4             short for data.layers=3,4
+  arm=NAME,NAME          some of an experiment's arms
   fidelity=as_published  what the papers say instead of what their code does
   launcher.workers=2 device=cpu paths.results=DIR
 
@@ -134,6 +135,7 @@ def config(args: argparse.Namespace) -> int:
     from omegaconf import OmegaConf
 
     from repro.config.compose import compose_all, compose_defaults
+    from repro.config.described import described
     from repro.config.tree import Tree
 
     found = (
@@ -141,7 +143,7 @@ def config(args: argparse.Namespace) -> int:
         if _names_experiment(args.words)
         else [compose_defaults(Tree(), args.words)]
     )
-    print("---\n".join(OmegaConf.to_yaml(_described(one)) for one in found), end="")
+    print("---\n".join(OmegaConf.to_yaml(described(one)) for one in found), end="")
     return 0
 
 
@@ -319,6 +321,7 @@ def _draw(composition: Composition) -> list[Path]:
     from repro.config.tree import conf_folder
     from repro.figures.published import load_published
     from repro.figures.registry import FIGURES
+    from repro.runner.asked import asked_rows
     from repro.runner.plan import open_store
 
     if composition.about.figures is None:
@@ -329,43 +332,18 @@ def _draw(composition: Composition) -> list[Path]:
             f" anything; name one of {', '.join(FIGURES)} in its file"
         )
     store = open_store(composition.results, composition.scale)
-    asked = {(cell.id, *pair) for cell in composition.cells for pair in cell.seeds}
-    rows = [
-        row
-        for row in store.read(composition.task)
-        if (row["id"], row["data_seed"], row["model_seed"]) in asked
-    ]
+    asked = sum(len(cell.seeds) for cell in composition.cells)
+    rows = asked_rows(composition, store)
     where = f"experiment={composition.experiment} scale={composition.scale}"
     if not rows:
         raise MissingResult(f"nothing is stored for {where}; make it with: repro run {where}")
     notes = list(composition.notes)
-    if len(rows) < len(asked):
-        notes.append(f"Incomplete: {len(rows)} of {len(asked)} runs are stored.")
+    if len(rows) < asked:
+        notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
     draw = FIGURES[composition.about.figures]
     folder = store.paths.figures / composition.experiment
     published = load_published(conf_folder() / "published")
     return draw(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
-
-
-def _described(composition: Composition) -> dict[str, Any]:
-    from repro.config.seeds import spell_seeds
-
-    seeds = composition.cells[0].seeds
-    return {
-        "experiment": composition.experiment or None,
-        "scale": composition.scale,
-        "seeds": spell_seeds(pair.data_seed for pair in seeds),
-        "model_seeds": spell_seeds(pair.model_seed for pair in seeds),
-        "run": composition.run,
-        "launcher": composition.launcher,
-        "paths": {
-            "results": str(composition.results),
-            "data": str(composition.data),
-            "locks": composition.locks and str(composition.locks),
-            "spill": str(composition.spill),
-        },
-        "configs": {cell.id: cell.config for cell in composition.cells},
-    }
 
 
 def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:

@@ -27,6 +27,7 @@ class Cell:
     seeds: tuple[SeedPair, ...]
     seconds_per_seed: float
     mib_per_seed: float = 0.0  # of a pack's peak memory; 0: not known
+    arm: str = ""  # of its experiment; "": the experiment has none
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,36 +12,32 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from repro.config.arms import Arm, read_arms, refuse_twins, refuse_varied
+from repro.config.cost import by_arm_or_model, seconds_per_seed
+from repro.config.experiment import (
+    RUN_KEYS,
+    TOP,
+    about,
+    block,
+    for_model,
+    plain,
+    refuse_unknown_top,
+    sweep,
+)
 from repro.config.identity import identity, science
 from repro.config.nearest import suggestion
-from repro.config.overrides import Setting, Sweep, parse_words
-from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Experiment, Run
+from repro.config.overrides import Setting, parse_words
+from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Experiment
 from repro.config.seeds import parse_seeds
 from repro.config.tasks import check_kinds, rules
 from repro.config.tree import Choices, Tree
-from repro.config.typed import type_experiment, type_run, type_section
+from repro.config.typed import type_run, type_section
 from repro.errors import ConfigError
 from repro.experiments.registry import known
 from repro.jobs import Cell, SeedPair
 
-ABOUT = tuple(item.name for item in dataclasses.fields(Experiment))
-RUN = tuple(item.name for item in dataclasses.fields(Run))
-TOP = tuple(dict.fromkeys(section.partition(".")[0] for section in SECTIONS))
-KNOWN = {
-    *TOP,
-    *RUN,
-    *ABOUT,
-    "task",
-    "seeds",
-    "model_seeds",
-    "shorthands",
-    "for_model",
-    "sweep",
-    "cost",
-    "scales",
-}
 NO_EXPERIMENT = ""
-_PARTS = [*TOP, *RUN, "task"]
+_PARTS = [*TOP, *RUN_KEYS, "task"]
 
 
 @dataclass(frozen=True)
@@ -141,32 +136,39 @@ def _composition(
     tree: Tree, name: str, scale: str, command: Mapping[str, Any], unused: set[str]
 ) -> Composition:
     base = tree.compose(_choice(name))
-    _refuse_unknown_top(base, name)
-    about = _about(base, name)
-    own = _for_model(tree, base, name)
-    block = _block(base, name, scale)
-    reductions = tuple(block.pop("reductions", ()))
+    refuse_unknown_top(base, name)
+    said = about(tree, base, name)
+    changes = block(base, name, scale)
+    reductions = tuple(changes.pop("reductions", ()))
+    arms = read_arms(tree, base, name, changes, command.get("arm", ()))
+    given = {key: values for key, values in command.items() if key != "arm"}
     settings = _merge(
         [
-            *_sweep(tree, base),
-            *(tree.vocabulary.setting(key, value) for key, value in block.items()),
-            *(Setting(key, values) for key, values in command.items()),
+            *sweep(tree, base),
+            *(tree.vocabulary.setting(key, value) for key, value in changes.items()),
+            *(Setting(key, values) for key, values in given.items()),
         ]
     )
     seeds = _seed_pairs(base, settings)
-    unused -= {"seeds", "model_seeds"}
-    model = str(base["model"]["name"])
+    unused -= {"seeds", "model_seeds", "arm"}
+    refuse_varied(arms, {k: v for k, v in settings.items() if k not in given}, name)
+    own = Own(for_model(tree, base, name), str(base["model"]["name"]), given)
     resolved = [
-        _resolve(tree, name, scale, point, own.get(point.get("model", model), {}), unused)
+        (arm, _resolve(tree, name, scale, own.values(point, arm), unused))
+        for arm in arms
         for point in _points(settings)
     ]
-    cells = [_cell(name, scale, one.config, seeds, about) for one in resolved]
-    first = resolved[0]
+    cells = [_cell(name, scale, arm, one.config, seeds, said) for arm, one in resolved]
+    cells = [cell for cell in cells if cell.seeds]
+    if not cells:
+        raise ConfigError(f"no arm of experiment {name} is run with these seeds; choose others")
+    refuse_twins(cells)
+    first = resolved[0][1]
     return Composition(
         experiment=name,
         scale=scale,
         task=first.config["task"],
-        about=about,
+        about=said,
         reductions=reductions,
         cells=tuple({cell.id: cell for cell in cells}.values()),
         run=first.run,
@@ -176,6 +178,32 @@ def _composition(
         locks=None if first.paths["locks"] is None else _folder(first.paths["locks"]),
         spill=_folder(first.paths["spill"]),
     )
+
+
+@dataclass(frozen=True)
+class Own:
+    """What an experiment's models and arms have of their own."""
+
+    models: Mapping[str, Mapping[str, Any]]
+    model: str  # where no point and no arm chooses one
+    given: Collection[str]  # keys of the command line, which win over an arm's
+
+    def values(self, point: Mapping[str, Any], arm: Arm) -> Settled:
+        """The values of a point of the sweep by precedence, and which of them must be taken."""
+        kept = {key: value for key, value in arm.values.items() if key not in self.given}
+        model = self.models.get({**point, **kept}.get("model", self.model), {})
+        where = {key: f"for_model of experiment {{}} sets {key}" for key in model}
+        where |= {key: f"arm {arm.name} of experiment {{}} sets {key}" for key in kept}
+        sure = {key: text for key, text in where.items() if key in kept or key not in point}
+        return Settled({**model, **point, **kept}, sure)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Values by key or group, and for those that a cell has to take, what to say if not."""
+
+    values: Mapping[str, Any]
+    sure: Mapping[str, str]
 
 
 def _folder(name: str) -> Path:
@@ -204,75 +232,9 @@ def _refuse_unused(unused: set[str], names: Iterable[str]) -> None:
         )
 
 
-def _refuse_unknown_top(base: DictConfig, name: str) -> None:
-    for key in base:
-        if key not in KNOWN:
-            where = f"conf/experiment/{name}.yaml" if name else "conf/config.yaml"
-            raise ConfigError(f"{key!s} in {where} is not a key; {suggestion(str(key), KNOWN)}")
-
-
-def _about(base: DictConfig, name: str) -> Experiment:
-    if not name:
-        return Experiment("", "", None, "", [], {}, {})
-    found = {key: base[key] for key in ABOUT if key in base}
-    cost = base.get("cost") or {}
-    for measured in ("seconds_per_update", "mib_per_seed"):
-        found[measured] = cost.get(measured, {})
-    try:
-        return type_experiment(found)
-    except ConfigError as error:
-        raise ConfigError(f"conf/experiment/{name}.yaml: {error}") from None
-
-
-def _block(base: DictConfig, name: str, scale: str) -> dict[str, Any]:
-    scales = _plain(base.get("scales")) or {}
-    for key in scales:
-        if key not in SCALES:
-            hint = suggestion(key, SCALES)
-            raise ConfigError(f"scales.{key} of experiment {name} is no scale; {hint}")
-    return dict(scales.get(scale) or {})
-
-
-def _for_model(tree: Tree, base: DictConfig, name: str) -> dict[str, dict[str, Any]]:
-    """What an experiment sets for the cells of one model alone: model -> key or group -> value."""
-    where = f"for_model of experiment {name}"
-    blocks: dict[str, dict[str, Any]] = _plain(base.get("for_model")) or {}
-    models = tree.choices("model")
-    for model in blocks:
-        if model not in models:
-            raise ConfigError(f"{where} names the model {model}; {suggestion(model, models)}")
-    return {
-        model: dict(
-            _own_value(tree, key, value, f"{where}, {model}") for key, value in own.items()
-        )
-        for model, own in blocks.items()
-    }
-
-
-def _own_value(tree: Tree, key: str, value: object, where: str) -> tuple[str, Any]:
-    setting = tree.vocabulary.setting(key, value)
-    if not tree.vocabulary.is_science(setting.key) or setting.key == "model":
-        raise ConfigError(f"{where}: {key} is the same for every model; set it outside for_model")
-    if len(setting.values) > 1:
-        raise ConfigError(f"{where}: {key} takes one value; sweep it under `sweep` instead")
-    return setting.key, setting.values[0]
-
-
-def _sweep(tree: Tree, base: DictConfig) -> list[Setting]:
-    axes = _plain(base.get("sweep")) or {}
-    return [
-        tree.vocabulary.setting(key, Sweep(tuple(values)) if isinstance(values, list) else values)
-        for key, values in axes.items()
-    ]
-
-
-def _plain(node: object) -> Any:  # noqa: ANN401 - whatever YAML holds
-    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
-
-
 def _seed_pairs(base: DictConfig, settings: dict[str, tuple[Any, ...]]) -> tuple[SeedPair, ...]:
     data, model = (
-        parse_seeds(settings.pop(key, (_plain(base.get(key)),))[0], key)
+        parse_seeds(settings.pop(key, (plain(base.get(key)),))[0], key)
         for key in ("seeds", "model_seeds")
     )
     return tuple(SeedPair(d, m) for m in model for d in data)
@@ -289,12 +251,11 @@ def _resolve(
     tree: Tree,
     name: str,
     scale: str,
-    point: Mapping[str, Any],
-    own: Mapping[str, Any],
+    settled: Settled,
     unused: set[str],
 ) -> Resolved:
-    """One point of the sweep on top of what its model's cells have of their `own`."""
-    values = {**own, **point}
+    """One point of the sweep, with what its model's and its arm's cells have of their own."""
+    values = settled.values
     groups = {key: value for key, value in values.items() if key in tree.vocabulary.groups}
     unused -= set(groups)
     config = copy.deepcopy(OmegaConf.masked_copy(tree.varied(_choice(name), groups), _PARTS))
@@ -302,9 +263,9 @@ def _resolve(
         if key not in groups and _takes(config, key):
             _set(config, key, value)
             unused.discard(key)
-        elif key not in groups and key not in point:
+        elif key not in groups and key in settled.sure:
             raise ConfigError(
-                f"for_model of experiment {name} sets {key}, which that model does not have;"
+                f"{settled.sure[key].format(name)}, which that model does not have;"
                 " leave it out or name the other model"
             )
     config["scale"] = scale
@@ -325,15 +286,15 @@ def _set(config: DictConfig, key: str, value: object) -> None:
 
 
 def _freeze(config: DictConfig) -> Resolved:
-    plain = _resolved_container(config)
-    sections = {name: dict(plain[name]) for name in TOP}
-    task = _task(plain["task"])
+    found = _resolved_container(config)
+    sections = {name: dict(found[name]) for name in TOP}
+    task = _task(found["task"])
     check_kinds(task, sections)
     typed = {name: _typed_section(name, values) for name, values in sections.items()}
     frozen = science({"task": task} | {name: typed[name] for name in SCIENCE})
     rules(task).validate(frozen)
     kept_out = {k: v for k, v in typed["training"].items() if k in NOT_IDENTITY["training"]}
-    run = type_run({key: plain[key] for key in RUN})
+    run = type_run({key: found[key] for key in RUN_KEYS})
     return Resolved(frozen, run | kept_out, typed["launcher"], typed["paths"])
 
 
@@ -367,14 +328,21 @@ def _task(name: object) -> str:
 
 
 def _cell(
-    name: str, scale: str, config: dict[str, Any], seeds: tuple[SeedPair, ...], about: Experiment
+    name: str,
+    scale: str,
+    arm: Arm,
+    config: dict[str, Any],
+    seeds: tuple[SeedPair, ...],
+    said: Experiment,
 ) -> Cell:
-    model = config["model"]["name"]
-    if name and model not in about.seconds_per_update:
-        raise ConfigError(
-            f"experiment {name} states no cost for {model};"
-            f" add cost.seconds_per_update.{model} to conf/experiment/{name}.yaml"
-        )
-    seconds = about.seconds_per_update.get(model, 0.0) * rules(config["task"]).updates(config)
-    memory = about.mib_per_seed.get(model, 0.0)
-    return Cell(name, scale, identity(config), config["task"], config, seeds, seconds, memory)
+    return Cell(
+        experiment=name,
+        scale=scale,
+        id=identity(config),
+        task=config["task"],
+        config=config,
+        seeds=arm.seeds(seeds),
+        seconds_per_seed=seconds_per_seed(said, name, arm.name, config) if name else 0.0,
+        mib_per_seed=by_arm_or_model(said.mib_per_seed, arm.name, config) or 0.0,
+        arm=arm.name,
+    )

@@ -17,7 +17,7 @@ from repro.errors import ConfigError
 
 SEED_KEYS = ("seeds", "model_seeds")
 SEED_LISTS = (*SEED_KEYS, "keep_arrays")  # keys whose commas and lists are no sweep
-OUTER_KEYS = ("experiment", "scale")
+OUTER_KEYS = ("experiment", "scale", "arm")
 EXAMPLE = "write KEY=VALUE, for example data.layers=4 or layers=3,4"
 
 
@@ -50,7 +50,7 @@ class Vocabulary:
 
     def names(self) -> list[str]:
         """Every word that may stand left of the equals sign."""
-        return sorted({*self.keys, *self.groups, *self.shorthands, *SEED_KEYS})
+        return sorted({*self.keys, *self.groups, *self.shorthands, *SEED_KEYS, "arm"})
 
     def setting(self, key: str, value: object) -> Setting:
         """A key and a value, a list or a sweep of values as a checked setting.
@@ -78,7 +78,7 @@ class Vocabulary:
             ConfigError: no such key; the message names the nearest one.
         """
         key = self.shorthands.get(word, word)
-        if key in self.keys or key in self.groups or key in SEED_KEYS:
+        if key in (*SEED_KEYS, "arm") or key in self.keys or key in self.groups:
             parent = key.rpartition(".")[0].replace(".", "/")
             if key.endswith(".name") and parent in self.groups:
                 choices = self.groups[parent]

@@ -87,13 +87,26 @@ def _block(cells: Sequence[PlannedCell]) -> str:
     composition = cells[0].composition
     seconds = sum(one.expected_seconds for one in cells)
     head = f"{composition.experiment}, {composition.scale}: {_time_left(seconds)}"
-    labels = differing(one.cell.config for one in cells)
+    labels = _labels(cells)
     rows = [
         [label, one.cell.id, *(str(len(getattr(one, name))) for name in COUNTS),
          remaining(one.expected_seconds)]
         for label, one in zip(labels, cells, strict=True)
     ]  # fmt: skip
     return f"{head}\n{aligned([['cell', 'id', *COUNTS, 'time left'], *rows], left=2)}"
+
+
+def _labels(cells: Sequence[PlannedCell]) -> list[str]:
+    """What sets each cell apart: its arm, then what differs among the arm's cells."""
+    by_arm: dict[str, list[PlannedCell]] = {}
+    for one in cells:
+        by_arm.setdefault(one.cell.arm, []).append(one)
+    words = {
+        one.cell.id: label
+        for same in by_arm.values()
+        for one, label in zip(same, differing(one.cell.config for one in same), strict=True)
+    }
+    return [f"{one.cell.arm} {words[one.cell.id]}".strip() for one in cells]
 
 
 def _time_left(seconds: float) -> str:

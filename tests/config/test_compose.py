@@ -105,6 +105,7 @@ def test_the_command_line_wins_over_fidelity() -> None:
 
 EXPERIMENT = """\
 # @package _global_
+paper: re_iflow
 title: A test
 artefacts: none
 task: identifiability

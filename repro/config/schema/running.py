@@ -78,10 +78,13 @@ class Paths:
 class Experiment:
     """What an experiment file says besides its science."""
 
+    paper: str  # the stem of a file in conf/papers
     title: str
     artefacts: str
     figures: str | None
     protocol: str
     deviations: list[str]
-    seconds_per_update: dict[str, float]  # of a seed on one core, by model
-    mib_per_seed: dict[str, float]  # the most memory that a seed of a pack takes, by model
+    seconds_per_update: dict[str, float]  # of a seed on one core, by arm or model
+    seconds_per_seed: dict[str, float]  # besides its updates, by arm or model
+    times: str | None  # a key of the science config by whose value an update's time grows
+    mib_per_seed: dict[str, float]  # the most memory that a seed of a pack takes, by arm or model

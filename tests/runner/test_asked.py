@@ -1,0 +1,33 @@
+"""The rows that figures and report read are an experiment's own, with arm and whole config."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from repro.config.compose import compose_all
+from repro.runner.asked import asked_rows
+from repro.runner.paths import StorePaths
+from repro.runner.store import Store
+
+
+def test_a_row_says_its_arm_and_rows_of_others_stay_out(tmp_path: Path) -> None:
+    [found] = compose_all(["experiment=identifiability_2d", "scale=smoke"])
+    first, second = found.cells
+    found = replace(found, cells=(replace(first, arm="one"), second))
+    store = Store(StorePaths(tmp_path, "smoke"))
+    for cell_id, config, seed in [
+        (first.id, first.config, 1), (second.id, second.config, 2),
+        (first.id, first.config, 77), ("0" * 12, first.config, 1),
+    ]:  # fmt: skip
+        row = {"schema": 1, "id": cell_id, "task": found.task, "data_seed": seed, "model_seed": 1,
+               "status": "done", "metrics": {}, "arrays": None, "config": config,
+               "provenance": {}}  # fmt: skip
+        store.append(found.task, [row])
+    rows = asked_rows(found, store)
+    assert [(row["id"], row["data_seed"], row["arm"]) for row in rows] == [
+        (first.id, 1, "one"),
+        (second.id, 2, ""),
+    ]
+    assert [row["config"] for row in rows] == [first.config, second.config]
+    assert "arm" not in store.read(found.task)[0]
