@@ -32,7 +32,7 @@ ALLOWED = {
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "runner.store", "runner.rows"},
     "claims": {"claims", "report", "figures.published", "config.nearest", "config.seeds"},
-    "page": {"page", "claims", "report", "figures", "config", "runner.plan", "runner.rows"},
+    "page": {"page", "claims", "report", "figures", "config", "runner"},
 }
 TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures", "claims", "page"}
 

@@ -21,7 +21,7 @@ class Asked:
     """A run that an experiment asks for: its arm, frozen config and seeds."""
 
     id: str
-    arm: str | None
+    arm: str
     config: Mapping[str, Any]
     data_seed: int
     model_seed: int
@@ -151,7 +151,7 @@ def _asks(wanted: Selection, one: Asked) -> bool:
         "model_seed": one.model_seed,
         "arm": one.arm,
     }
-    return matches(wanted, row, one.arm)
+    return matches(wanted, row)
 
 
 def _command(claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[str, Sample]) -> str:

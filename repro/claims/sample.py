@@ -78,7 +78,7 @@ def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> S
 
     Raises: ConfigError for a metric that none of the rows has, with the nearest one.
     """
-    chosen = [row for row in rows if matches(wanted, row, row.get("arm"))]
+    chosen = [row for row in rows if matches(wanted, row)]
     done = [row for row in chosen if row["status"] == "done"]
     found = [(row, _values(wanted, row["metrics"])) for row in done]
     known = [(row, values) for row, values in found if values is not None]
@@ -92,9 +92,9 @@ def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> S
     return Sample(name, points, len(chosen) - len(points))
 
 
-def matches(wanted: Selection, row: Mapping[str, Any], arm: str | None) -> bool:
+def matches(wanted: Selection, row: Mapping[str, Any]) -> bool:
     """Whether a row, or anything with a config and seeds, belongs to a selection."""
-    if wanted.arm is not None and arm != wanted.arm:
+    if wanted.arm is not None and row.get("arm") != wanted.arm:
         return False
     if wanted.data_seeds is not None and row["data_seed"] not in wanted.data_seeds:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from repro.claims.schema import Claim
 from repro.config.compose import Composition, compose_tree
 from repro.config.tree import Tree
 from repro.figures.published import load_published
-from repro.runner.plan import open_store
+from repro.runner.asked import asked_rows
+from repro.runner.paths import StorePaths
+from repro.runner.rows import Row
+from repro.runner.store import Store
 
 
 class Shelf:
@@ -31,7 +34,7 @@ class Shelf:
         self.words = list(words)
         self.composition = functools.cache(self._composition)
         self.find = functools.cache(self._find)
-        self._rows = functools.cache(self._read)
+        self._store = functools.cache(ReadOnce)
 
     def claims(self) -> list[Claim]:
         """Every claim of the tree.
@@ -62,19 +65,25 @@ class Shelf:
 
     def _find(self, experiment: str, scale: str) -> Evidence:
         composition = self.composition(experiment, scale)
-        arms = {cell.id: getattr(cell, "arm", None) for cell in composition.cells}
         asked = tuple(
-            Asked(cell.id, arms[cell.id], cell.config, *pair)
+            Asked(cell.id, cell.arm, cell.config, *pair)
             for cell in composition.cells
             for pair in cell.seeds
         )
-        wanted = {(one.id, one.data_seed, one.model_seed) for one in asked}
-        rows = [
-            {**row, "arm": arms[row["id"]]}
-            for row in self._rows(composition.results, scale, composition.task)
-            if (row["id"], row["data_seed"], row["model_seed"]) in wanted
-        ]
-        return Evidence(experiment, scale, tuple(rows), asked, composition.reductions)
+        store = self._store(composition.results, scale)
+        rows = tuple(asked_rows(composition, store))
+        return Evidence(experiment, scale, rows, asked, composition.reductions)
 
-    def _read(self, results: Path, scale: str, task: str) -> list[Mapping[str, Any]]:
-        return list(open_store(results, scale).read(task))
+
+class ReadOnce(Store):
+    """A store whose files are parsed once, however many experiments share them."""
+
+    def __init__(self, results: Path, scale: str) -> None:
+        super().__init__(StorePaths(results, scale))
+        self._kept: dict[str, list[Row]] = {}
+
+    def read(self, task: str) -> list[Row]:
+        """The task's rows as they were when first asked for."""
+        if task not in self._kept:
+            self._kept[task] = super().read(task)
+        return self._kept[task]

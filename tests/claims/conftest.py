@@ -7,7 +7,7 @@ from repro.claims.sample import select
 from repro.claims.schema import Selection
 
 
-def row(model, seed, mcc, model_seed=1, layers=3, arm=None, **metrics):
+def row(model, seed, mcc, model_seed=1, layers=3, arm="", **metrics):
     return {
         "id": f"{model}{layers}", "task": "identifiability", "data_seed": seed, "arm": arm,
         "model_seed": model_seed, "status": "done", "provenance": {}, "arrays": None,
