@@ -154,16 +154,24 @@ class Cluster:
 
     def node_of(self, job: str) -> str:
         """The node that runs a job."""
-        return self.ask("squeue", "-h", "-j", job, "-o", "%N").strip()
+        found = ""
+
+        def known() -> str:
+            nonlocal found
+            found = self.ask("squeue", "-h", "-j", job, "-o", "%N").strip()
+            return found
+
+        self.until(known)
+        return found
 
     def crash(self, node: str) -> None:
         """Ends a node as a power cut does: its daemon and everything that it has started."""
         self.daemons[node].kill()
         self.daemons[node].wait()
-        for pid in self._ours():
-            words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            if f"SLURMD_NODENAME={node}".encode() in words or _is_step_of(pid, node):
+        while found := self._on(node):  # again: what dies last may have started another
+            for pid in found:
                 _kill(pid)
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Ends the daemons and whatever is left of their jobs."""
@@ -180,27 +188,42 @@ class Cluster:
         for pid in self._ours():
             _kill(pid)
 
+    def _on(self, node: str) -> list[int]:
+        """The processes of a node's jobs and their guards."""
+        mark = f"SLURMD_NODENAME={node}".encode()
+        return [pid for pid in self._ours() if mark in _environment(pid) or _is_step_of(pid, node)]
+
     def _ours(self) -> list[int]:
         """The processes whose environment names this cluster, except this one."""
         mark = f"SLURM_CONF={self.environment['SLURM_CONF']}".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if mark in path.read_bytes().split(b"\0"):
-                    found.append(int(path.parent.name))
-            except OSError:
-                continue
-        return [pid for pid in found if pid != os.getpid()]
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if pid != os.getpid() and mark in _environment(pid)]
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The environment of a process; empty for one that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _is_step_of(pid: int, node: str) -> bool:
     """Whether a process is slurmstepd, the guard of a job step, on a node."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        files = " ".join(str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir())
+        if not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"slurmstepd"):
+            return False
+        return any(f"/{node}." in _target(path) for path in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
-    return words.startswith(b"slurmstepd") and f"/{node}." in files
+
+
+def _target(link: Path) -> str:
+    """Where a link leads; nowhere for a file that has been closed meanwhile."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def _kill(pid: int) -> None:
