@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from repro.jobs import Job, SeedPair
@@ -16,6 +17,18 @@ from repro.runner.summary import Summary
 def keys_of(job: Job, seeds: Iterable[SeedPair] | None = None) -> list[RowKey]:
     """Returns the row keys of a job, or of some of its seeds."""
     return [RowKey(job.id, pair) for pair in (job.seeds if seeds is None else seeds)]
+
+
+def halves(job: Job, missing: Sequence[SeedPair]) -> list[Job]:
+    """Returns a job's missing seeds as two jobs, for when memory did not suffice for one."""
+    middle = len(missing) // 2
+    return [part(job, seeds) for seeds in (missing[:middle], missing[middle:])]
+
+
+def part(job: Job, seeds: Sequence[SeedPair]) -> Job:
+    """Returns the job of some of a job's seeds."""
+    seconds = job.expected_seconds * len(seeds) / len(job.seeds)
+    return replace(job, seeds=tuple(seeds), expected_seconds=seconds)
 
 
 class Ledger:
@@ -77,8 +90,10 @@ class Ledger:
     def _became(self, job: Job, kind: str, event: protocol.Event) -> None:
         keys = keys_of(job, protocol.pairs(event.get("seeds", [])))
         if kind == protocol.HELD:
+            known = all(self.summary.states.get(key) == "held" for key in keys)
             self.summary.mark(keys, "held")
-            self.reporter.note(f"{job.id} is with another runner: {event['holder']}.")
+            if not known:
+                self.reporter.note(f"{job.id} is with another runner: {event['holder']}.")
         elif kind == protocol.HAD:
             self.summary.mark(keys, "had")
         elif kind == protocol.STOPPED:

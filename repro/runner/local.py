@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from repro.jobs import Job, SeedPair
 from repro.runner import protocol
 from repro.runner.execute import tidy
 from repro.runner.launch import LocalOptions
-from repro.runner.ledger import Ledger, keys_of
+from repro.runner.ledger import Ledger, halves, keys_of
 from repro.runner.locking import check_locks
 from repro.runner.process import Inbox, Message, WorkerProcess, exit_reason
 from repro.runner.progress import Reporter
@@ -26,6 +27,8 @@ from repro.runner.store import Store
 from repro.runner.summary import Summary
 
 _TICK = 0.5  # seconds between two looks at the clock
+_HELD_PATIENCE = 120.0  # seconds, at the end, for seeds that another process still holds
+_HELD_PAUSE = 2.0
 
 
 def run_local(
@@ -76,11 +79,10 @@ def _interrupts(inbox: Inbox) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Ticket:
-    """A job in the queue, how often it has been tried and whether it was held the last time."""
+    """A job in the queue, and how often it has been tried."""
 
     job: Job
     tries: int = 0
-    second_look: bool = False
 
 
 @dataclass
@@ -106,7 +108,9 @@ class _Run:
         self.queue: deque[_Ticket] = deque()
         self.inbox: Inbox = queue.SimpleQueue()
         self.slots: list[_Slot] = []
-        self.second_looks: list[_Ticket] = []
+        self.held: list[_Ticket] = []  # jobs with seeds that another process holds
+        self.waiting_since: float | None = None  # when they became all that is left
+        self.looked = 0.0
         self.interrupts = 0
         self.draining = False  # no further jobs; the running ones may end
         self.stopping = False  # no further jobs, and the running ones are asked to stop
@@ -150,15 +154,28 @@ class _Run:
 
     def _hand_out(self) -> bool:
         """Gives every free worker a job; returns False once there is nothing to wait for."""
-        if not self.queue and not any(slot.ticket for slot in self.slots):
-            self.queue.extend(self.second_looks)
-            self.second_looks.clear()
+        if self.held and not self.queue and self._all_free():
+            self._look_again()
         for slot in self.slots:
-            if self.stopping or (not self.queue and self._all_free()):
+            if self.stopping or not (self.queue or self.held or not self._all_free()):
                 self._dismiss(slot)
             elif self.queue and slot.ticket is None and not slot.retiring:
                 self._assign(slot, self.queue.popleft())
-        return any(slot.worker for slot in self.slots)
+        return bool(self.held) or any(slot.worker for slot in self.slots)
+
+    def _look_again(self) -> None:
+        """Queues what others hold, for their process may be on its way out; not for ever."""
+        now = time.monotonic()
+        if self.waiting_since is None:
+            self.waiting_since = now
+            self.reporter.note("What is left is with another runner; looking again for a while.")
+        elif now - self.waiting_since > _HELD_PATIENCE:
+            self.held.clear()
+        elif now - self.looked < _HELD_PAUSE:
+            return
+        self.looked = now
+        self.queue.extend(self.held)
+        self.held.clear()
 
     def _all_free(self) -> bool:
         return not any(slot.ticket for slot in self.slots)
@@ -216,8 +233,8 @@ class _Run:
         slot.ticket = None
         states = self.ledger.states(ticket.job)
         self.reporter.job_ended(slot.number, ticket.job, sorted(states))
-        if "held" in states and not ticket.second_look and not self.draining:
-            self.second_looks.append(replace(ticket, second_look=True))
+        if "held" in states and not self.draining:
+            self.held.append(replace(ticket, tries=0))
         if "stopped" in states and not self.stopping:
             slot.retiring = True  # asked to stop by someone else: that process is on its way out
             self._again(ticket)
@@ -251,12 +268,16 @@ class _Run:
     def _died(
         self, ticket: _Ticket, missing: list[SeedPair], end: Mapping[str, Any], ready: bool
     ) -> None:
-        reason = exit_reason(end["code"])
+        reason = exit_reason(end["code"], end["memory"])
         text = f"{reason}; the last lines that it wrote:\n{end['tail'] or '(none)'}"
         details = {"cause": reason, "attempt": str(ticket.tries)}
         job = ticket.job
         file = self._record(job, missing, text, details)
         could_start = ready or end["code"] < 0  # a signal says nothing against the next one
+        if end["memory"] and len(missing) > 1 and not self.draining:
+            self.reporter.note(f"{job.id}: {reason}. Its seeds go on in two packs.")
+            self.queue.extendleft(_Ticket(half) for half in halves(job, missing))
+            return
         if could_start and self._again(ticket):
             self.reporter.note(f"{job.id}: {reason}. A new worker takes the job over.")
             return
@@ -295,7 +316,7 @@ class _Run:
     def _drain(self) -> None:
         self.draining = True
         self.queue.clear()
-        self.second_looks.clear()
+        self.held.clear()
 
     def _stop(self) -> None:
         self._drain()

@@ -7,9 +7,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from repro.runner import cgroup
+
 PROCESS_MIB = 600  # of a worker before its first seed: Python, torch and its kernels
 USABLE = 0.8  # of what is free: others need some, too
 _MEMINFO = Path("/proc/meminfo")
+_VMSTAT = Path("/proc/vmstat")
 
 
 def seeds_that_fit(mib_per_seed: float, mib: float | None) -> int | None:
@@ -30,13 +33,25 @@ def mib_a_worker(workers: int, gpus: Sequence[str]) -> float | None:
 
 
 def free_mib() -> float | None:
-    """Returns the MiB of memory that processes may still take; None where the system is silent."""
+    """Returns the MiB that processes may still take, here or in their container; None: unknown."""
+    machine = _entry(_MEMINFO, "MemAvailable:")
+    lefts = [None if machine is None else machine / 1024, cgroup.free_mib()]
+    return min((left for left in lefts if left is not None), default=None)
+
+
+def kernel_kills() -> int | None:
+    """Returns how many processes the kernel has killed for want of memory; None: unknown."""
+    return _entry(_VMSTAT, "oom_kill")
+
+
+def _entry(file: Path, name: str) -> int | None:
+    """Returns the number that one of the kernel's tables has under a name."""
     try:
-        lines = _MEMINFO.read_text().splitlines()
+        lines = file.read_text().splitlines()
     except OSError:
         return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) / 1024 if found else None
+    found = [line.split()[1] for line in lines if line.split()[0] == name]
+    return int(found[0]) if found else None
 
 
 def free_gpu_mib(gpus: Sequence[str]) -> float | None:

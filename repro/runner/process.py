@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import repro
 from repro.jobs import Job
-from repro.runner import protocol
+from repro.runner import memory, protocol
 from repro.runner.paths import StorePaths
 
 _TAIL = 40  # lines of a worker's stderr that a failure quotes
@@ -61,6 +61,7 @@ class WorkerProcess:
         self._slot = slot
         self._inbox = inbox
         self._tail: deque[str] = deque(maxlen=_TAIL)
+        self._kernel_kills = memory.kernel_kills()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "repro.runner.worker", *_folders(paths)],
             stdin=subprocess.PIPE,
@@ -122,7 +123,13 @@ class WorkerProcess:
             reader.join(timeout=2.0)  # a grandchild may keep a pipe open
         self.finish()
         content = {"code": code, "pid": self.pid, "tail": "".join(self._tail)}
+        content["memory"] = code == -signal.SIGKILL and self._kernel_has_killed()
         self._inbox.put(Message(self._slot, "exit", content))
+
+    def _kernel_has_killed(self) -> bool:
+        """Whether memory has run out on this machine since the worker was started."""
+        now = memory.kernel_kills()
+        return None not in (now, self._kernel_kills) and now != self._kernel_kills
 
     def _read_events(self) -> None:
         with _stream(self._process.stdout) as lines:
@@ -143,13 +150,15 @@ def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def exit_reason(code: int) -> str:
+def exit_reason(code: int, memory_ran_out: bool = False) -> str:
     """Returns in words how a worker ended that should not have."""
+    if memory_ran_out:
+        return "the worker was killed by the system because memory ran out"
     if code >= 0:
         return f"the worker ended with exit code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = " (often: the machine ran out of memory)" if name == "SIGKILL" else ""
+    hint = " (by hand, or by a limit on memory or time)" if name == "SIGKILL" else ""
     return f"the worker was ended by {name}{hint}"

@@ -20,6 +20,7 @@ STORED = "stored"  # rows: [data_seed, model_seed, status], seconds
 FAILED = "failed"  # seeds, cause, file
 SPILLED = "spilled"  # seeds, file, cause: the rows could not be stored and are kept in a spill
 NOTE = "note"  # text: something that a person should know
+MEMORY = "memory"  # a Slurm task's worker was killed by the system because memory ran out
 STOPPED = "stopped"  # seeds, checkpoint: whether there is one to go on from
 FINISHED = "finished"  # the worker is done with the job, however it went
 

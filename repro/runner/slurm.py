@@ -14,10 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from repro.errors import StoreError
 from repro.jobs import Job
 from repro.runner import protocol, slurm_queue
 from repro.runner.execute import tidy
-from repro.runner.ledger import Ledger, keys_of
+from repro.runner.ledger import Ledger, halves, keys_of, part
 from repro.runner.locking import check_locks
 from repro.runner.progress import Reporter
 from repro.runner.slurm_script import LARGEST_ARRAY, environment, folder_of, parameters
@@ -27,6 +28,7 @@ from repro.runner.submissions import Submission, Submissions
 from repro.runner.summary import Summary
 
 _GRACE = 120.0  # seconds that a task may look ended, or unknown, and still be queued again
+_SILENCE = 900.0  # seconds that Slurm may not answer before a driver leaves
 _LISTEN = 2.0  # seconds between two looks at what running tasks say
 _TAIL = 4000  # bytes of a task's log that a failure quotes
 
@@ -118,6 +120,7 @@ class _Run:
         self.tasks: dict[str, _Task] = {}
         self.slots = 0
         self.interrupted = threading.Event()
+        self.silent_since: float | None = None  # when Slurm last began not to answer
 
     # -- submitting ----------------------------------------------------------------------------
 
@@ -195,7 +198,7 @@ class _Run:
             self.interrupted.wait(min(_LISTEN, self.launcher["poll_seconds"]))
 
     def _ask_slurm(self) -> None:
-        found = slurm_queue.states(self.tasks)
+        found = self._states()
         ended = []
         for id, state in found.items():
             task = self.tasks[id]
@@ -210,6 +213,24 @@ class _Run:
             task = self.tasks.pop(id)
             self._hear(task)
             self._settle(task, found[id])
+
+    def _states(self) -> dict[str, str]:
+        """The tasks' states; none while Slurm is silent, which may last for a while."""
+        now = time.monotonic()
+        try:
+            found = slurm_queue.states(self.tasks)
+        except StoreError:
+            if self.silent_since is None:
+                self.silent_since = now
+                self.reporter.note(
+                    "Slurm does not answer. What was submitted goes on, and Slurm is asked again "
+                    f"for {_SILENCE / 60:.0f} minutes."
+                )
+            elif now - self.silent_since > _SILENCE:
+                raise
+            return {}
+        self.silent_since = None
+        return found
 
     def _for_good(self, task: _Task) -> bool:
         """Whether a task that Slurm may queue again has looked ended for long enough."""
@@ -271,12 +292,19 @@ class _Run:
         details = {"cause": cause, "attempt": str(tries)}
         file = self.store.record_failure(job.id, missing, text, task=job.task, details=details)
         crashed = state not in slurm_queue.PERHAPS_REQUEUED
+        if _memory_ran_out(task, state, tail) and len(missing) > 1:
+            self.reporter.note(f"{job.id}: {cause}. Its seeds are submitted again as two packs.")
+            self._resend([(half, 1) for half in halves(job, missing)])
+            return
         if crashed and tries > self.launcher["retries"]:
             self._failed(job, file, cause)
             return
         self.reporter.note(f"{job.id}: {cause}. It is submitted again.")
+        self._resend([(part(job, missing), tries + crashed)])
+
+    def _resend(self, jobs: Sequence[tuple[Job, int]]) -> None:
         with self.submissions.held():
-            self._send([(replace(job, seeds=tuple(missing)), tries + crashed)])
+            self._send(jobs)
 
     def _failed(self, job: Job, file: Path, cause: str) -> None:
         self.ledger.fail(job, self.ledger.missing(job), file, cause)
@@ -328,6 +356,12 @@ def _has_ended(submission: Submission, state: str) -> bool:
     return state in slurm_queue.ENDED or (state == "UNKNOWN" and not too_new)
 
 
+def _memory_ran_out(task: _Task, state: str, tail: str) -> bool:
+    """Whether a task ended for want of memory, by Slurm's word, its worker's or its log's."""
+    told = "memory limit" in tail or "oom-kill" in tail or "oom_kill" in tail
+    return state == "OUT_OF_MEMORY" or protocol.MEMORY in task.said or told
+
+
 def _without(job: Job, again: Sequence[Submission]) -> Job | None:
     """The part of a job whose seeds no open submission has; None where nothing is left."""
     taken = {
@@ -336,12 +370,8 @@ def _without(job: Job, again: Sequence[Submission]) -> Job | None:
         if (one.job.task, one.job.id) == (job.task, job.id)
         for pair in one.job.seeds
     }
-    seeds = tuple(pair for pair in job.seeds if pair not in taken)
-    if not seeds:
-        return None
-    return replace(
-        job, seeds=seeds, expected_seconds=job.expected_seconds * len(seeds) / len(job.seeds)
-    )
+    seeds = [pair for pair in job.seeds if pair not in taken]
+    return part(job, seeds) if seeds else None
 
 
 def _absolute(store: Store) -> Any:  # noqa: ANN401 - StorePaths, whose folders nodes understand

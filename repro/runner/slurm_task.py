@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import queue
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repro.errors import JobFailed, StoreError
 from repro.jobs import Job, SeedPair
@@ -54,11 +55,11 @@ class ArrayTask:
         self.worker = WorkerProcess(0, self.paths, self.environment, inbox)
         try:
             self.worker.send(self.job)
-            code, tail = self._listen(inbox, self.worker)
+            end = self._listen(inbox, self.worker)
         finally:
             self.worker.close()
-        if code != 0 and self._missing():
-            raise JobFailed(self._record(code, tail))
+        if end["code"] != 0 and self._missing():
+            raise JobFailed(self._record(end))
 
     def checkpoint(self) -> DelayedSubmission:
         """Called by submitit in a signal handler: the worker stops, the task is queued again."""
@@ -69,14 +70,14 @@ class ArrayTask:
             self.worker.join()
         return DelayedSubmission(replace(self, worker=None))
 
-    def _listen(self, inbox: Inbox, worker: WorkerProcess) -> tuple[int, str]:
-        """Keeps what the worker says until it ends; returns its exit code and last words."""
+    def _listen(self, inbox: Inbox, worker: WorkerProcess) -> dict[str, Any]:
+        """Keeps what the worker says until it ends; returns how it did."""
         deadline = time.monotonic() + _HELD_PATIENCE
         said: set[str] = set()
         while True:
             message = inbox.get()
             if message.kind == "exit":
-                return message.content["code"], message.content["tail"]
+                return message.content
             if message.kind != "event":
                 continue
             event = message.content
@@ -111,9 +112,11 @@ class ArrayTask:
         except OSError:
             return
 
-    def _record(self, code: int, tail: str) -> str:
-        reason = exit_reason(code)
-        text = f"{reason}; the last lines that it wrote:\n{tail or '(none)'}"
+    def _record(self, end: Mapping[str, Any]) -> str:
+        if end["memory"]:
+            self._write({"event": protocol.MEMORY})
+        reason = exit_reason(end["code"], end["memory"])
+        text = f"{reason}; the last lines that it wrote:\n{end['tail'] or '(none)'}"
         details = {"cause": reason, "slurm": os.environ.get("SLURM_JOB_ID", "")}
         job, missing = self.job, self._missing()
         try:

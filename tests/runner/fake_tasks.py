@@ -32,7 +32,9 @@ def _once(folder: str | Path, name: str) -> bool:
     return True
 
 
-def _misbehave(config: dict[str, Any], context: Context, step: int) -> None:
+def _misbehave(  # noqa: C901 - a list of misdeeds
+    config: dict[str, Any], context: Context, step: int, large: bool
+) -> None:
     how, folder = config.get("how"), config["folder"]
     if step != config.get("at", 2):
         return
@@ -48,10 +50,15 @@ def _misbehave(config: dict[str, Any], context: Context, step: int) -> None:
         os.write(1, b"straight to the descriptor\n")
     if how == "term_once" and _once(folder, "told"):
         os.kill(os.getpid(), signal.SIGTERM)
+    if how == "hog_large" and large:  # more than its Slurm task may take
+        hog = np.ones(1_600_000_000, np.int8)
+        time.sleep(60 + hog[0])
     if how == "full":  # no file may grow beyond what the rows take already
         rows = Path(folder) / "results" / "smoke" / "fake.jsonl"
         resource.setrlimit(resource.RLIMIT_FSIZE, (rows.stat().st_size,) * 2)
-    if how == "die" or (how == "die_once" and _once(folder, "died")):
+    if how == "die" or (how == "die_large" and large):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "die_once" and _once(folder, "died"):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -71,25 +78,26 @@ def _seen(config: dict[str, Any], context: Context) -> dict[str, str]:
 
 def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> list[Outcome]:
     """Counts to `steps`, with a checkpoint each step."""
-    folder, steps = config["folder"], config.get("steps", 4)
+    folder, steps, how = config["folder"], config.get("steps", 4), config.get("how")
     start = 0
     if context.resume_from is not None:
         start = _step_of(context.resume_from)
         context.resumed_at = start
     _log(folder, "begun", seeds)
     for step in range(start, steps):
-        if step == config.get("at", 2) and len(seeds) > config.get("room", 1000):
+        large = len(seeds) > config.get("room", 1000)
+        if step == config.get("at", 2) and large and how not in ("die_large", "hog_large"):
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        _misbehave(config, context, step)
+        _misbehave(config, context, step, large)
         time.sleep(config.get("pause", 0.0))
         context.progress(step + 1, steps)
         if context.checkpoint is not None:
             content = json.dumps({"step": step + 1}).encode()
             write_atomic(context.checkpoint, lambda file, content=content: file.write(content))
-        if context.stop_requested() and config.get("how") != "deaf":
+        if context.stop_requested() and how != "deaf":
             raise Interrupted
     _log(folder, "ended", seeds)
-    value = float("nan") if config.get("how") == "nan" else np.float32(0.5)
+    value = float("nan") if how == "nan" else np.float32(0.5)
     return [
         Outcome(
             pair,
@@ -97,5 +105,5 @@ def run(config: dict[str, Any], seeds: Sequence[SeedPair], context: Context) -> 
             {"mcc": value, "seed": pair.data_seed, **_seen(config, context)},
             {"s": np.full((3, 2), pair.data_seed, np.float32)},
         )
-        for pair in (reversed(seeds) if config.get("how") == "disorder" else seeds)
+        for pair in (reversed(seeds) if how == "disorder" else seeds)
     ]

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from repro.runner import memory
+from repro.runner import cgroup, memory
 
 
 @pytest.fixture
 def meminfo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "meminfo"
     monkeypatch.setattr(memory, "_MEMINFO", path)
+    monkeypatch.setattr(cgroup, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cgroup, "_MOUNT", tmp_path / "mount")
     return path
 
 
@@ -42,6 +44,30 @@ def test_the_cpu_s_workers_share_what_is_available(meminfo: Path) -> None:
 def test_a_part_of_the_memory_is_for_the_process_itself_and_for_others() -> None:
     assert memory.seeds_that_fit(100, 5_000) == (4_000 - memory.PROCESS_MIB) // 100
     assert memory.seeds_that_fit(100_000, 5_000) == 1
+
+
+V2 = ("0::/outer/inner\n", "", "memory.max", "memory.current", "")
+V1 = ("4:cpu:/\n5:memory:/outer/inner\n", "memory/", "memory.limit_in_bytes",
+      "memory.usage_in_bytes", "total_")  # fmt: skip
+
+
+@pytest.mark.parametrize(("groups", "below", "limit", "used", "prefix"), [V2, V1])
+def test_a_container_leaves_what_its_tightest_group_does(
+    meminfo: Path, groups: str, below: str, limit: str, used: str, prefix: str
+) -> None:
+    meminfo.write_text("MemAvailable: 10240000 kB\n")
+    meminfo.with_name("cgroup").write_text(groups)
+    for name, bound, taken in (("outer", 1000, 700), ("outer/inner", 900, 100)):
+        folder = meminfo.parent / "mount" / below / name
+        folder.mkdir(parents=True)
+        (folder / limit).write_text(f"{bound * 2**20}\n")
+        (folder / used).write_text(f"{taken * 2**20}\n")
+        (folder / "memory.stat").write_text(f"{prefix}active_file {50 * 2**20}\n")
+    assert memory.free_mib() == 1000 - 700 + 50
+    for text in ("max\n", f"{2**63 - 4096}\n"):
+        for file in (meminfo.parent / "mount").rglob(limit):
+            file.write_text(text)
+        assert memory.free_mib() == 10_000
 
 
 def test_where_nothing_is_known_nothing_is_said(meminfo: Path) -> None:

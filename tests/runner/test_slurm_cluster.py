@@ -109,19 +109,21 @@ def test_a_sweep_completes_and_each_task_sees_one_gpu(
     assert (summary.had, summary.done) == (10, 0)
 
 
-def test_a_raising_job_fails_with_its_traceback_and_a_killed_one_is_submitted_again(
+def test_a_raising_job_fails_with_its_traceback_and_killed_ones_are_submitted_again(
     run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
 ) -> None:
     raising = make_job(id="f" * 12, how="fail")
     dying = make_job(id="d" * 12, how="die")
     once = make_job(id="c" * 12, how="die_once", at=2)
-    summary, told = run([raising, dying, once])
-    assert (summary.done, summary.ok) == (2, False)
+    hungry = make_job(id="e" * 12, how="hog_large", room=1, at=2)
+    summary, told = run([raising, dying, once, hungry])
+    assert (summary.done, summary.ok) == (4, False)
     assert set(summary.failed) == {"f" * 12, "d" * 12}
     assert "ValueError" in summary.causes["f" * 12]
     assert "Traceback (most recent call last)" in store.failures("f" * 12)[0].traceback
     assert "SIGKILL" in store.paths.failure("d" * 12).read_text()
-    assert resumed(store, "c" * 12) == {2}
+    assert resumed(store, "c" * 12) == resumed(store, "e" * 12) == {2}
+    assert sum("submitted again as two packs" in note for note in told.notes) == 1
     assert sum("It is submitted again" in note for note in told.notes) == 2
 
 
