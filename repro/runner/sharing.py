@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repro.errors import ConfigError
@@ -23,9 +23,10 @@ def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
     For a cluster only `workers` means anything: how many packs run at a time.
 
     Raises:
-        ConfigError: device=cuda where no GPU is visible.
+        ConfigError: GPUs are asked for that are not there, or are not to be used.
     """
     if launcher["name"] == "slurm":
+        _check_cluster(launcher["gpus_per_task"], run["device"])
         return {"workers": launcher["parallel"]}
     gpus = _gpus(launcher, run["device"])
     count = launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or _cpu_workers(run)
@@ -47,12 +48,28 @@ def _found_gpus(named: str | None) -> tuple[str, ...]:
     return visible_gpus()
 
 
+def _check_cluster(gpus_per_task: int, device: str) -> None:
+    if device == "cuda" and not gpus_per_task:
+        raise ConfigError(
+            "device=cuda, but launcher.gpus_per_task=0; write device=cpu or give tasks a GPU"
+        )
+
+
 def _gpus(launcher: Mapping[str, Any], device: str) -> tuple[str, ...]:
     if device == "cpu":
         return ()
-    if launcher["gpus"]:
-        return tuple(str(gpu) for gpu in launcher["gpus"])
+    named = tuple(str(gpu) for gpu in launcher["gpus"] or ())
     found = _found_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
     if device == "cuda" and not found:
         raise ConfigError("device=cuda, but no GPU is visible; write device=cpu or device=auto")
-    return found
+    if strange := [gpu for gpu in named if gpu not in found]:
+        visible = f"visible are {_listed(found)}" if found else "no GPU is visible"
+        raise ConfigError(
+            f"launcher.gpus={_listed(named)}, but there is no GPU {strange[0]} ({visible}); "
+            + ("name some of those" if found else "leave launcher.gpus out")
+        )
+    return named or found
+
+
+def _listed(gpus: Sequence[str]) -> str:
+    return f"[{','.join(gpus)}]"

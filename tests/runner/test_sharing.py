@@ -51,6 +51,17 @@ def test_workers_are_dealt_to_gpus_in_turn(
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="device=cpu"):
         shared(monkeypatch, "", device="cuda")
+    with pytest.raises(ConfigError, match=r"no GPU 2 \(visible are \[0,1\]\)"):
+        shared(monkeypatch, "0,1", gpus=[0, 2])
+    with pytest.raises(ConfigError, match=r"no GPU is visible\); leave launcher.gpus out"):
+        shared(monkeypatch, "", gpus=[0])
+
+
+def test_a_cluster_s_tasks_without_gpus_cannot_use_one() -> None:
+    launcher = {"name": "slurm", "gpus_per_task": 0, "parallel": 4}
+    assert sharing.local_options(launcher, {"device": "auto"})["workers"] == 4
+    with pytest.raises(ConfigError, match=r"gpus_per_task=0; write device=cpu"):
+        sharing.local_options(launcher, {"device": "cuda"})
 
 
 def test_the_launcher_takes_the_options() -> None:
