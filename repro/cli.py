@@ -108,9 +108,9 @@ def run(args: argparse.Namespace) -> int:
 
     planned = _plan(args.words, need_experiment=True)
     todo = jobs(planned)
-    print(overview.plan_table(planned), flush=True)
+    overview.tell(overview.plan_table(planned))
     code = _run_jobs(planned, todo) if todo else 0
-    print(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
+    overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
 
 

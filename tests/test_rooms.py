@@ -31,10 +31,8 @@ ALLOWED = {
     "runner": {"runner", "experiments.registry", "config"},
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "runner.store", "runner.rows"},
-    "claims": {"claims", "report", "figures.published", "config.nearest", "config.seeds"},
-    "page": {"page", "claims", "report", "figures", "config", "runner"},
 }
-TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures", "claims", "page"}
+TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures"}
 
 
 def imports(file: Path) -> set[str]:

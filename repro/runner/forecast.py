@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from repro.jobs import Job
 
@@ -42,24 +43,40 @@ class Running:
         return max(0.0, (self.steps - self.step) / rate)
 
 
+class _Measured(NamedTuple):
+    """What a job of an experiment was expected to take and what it took, in seconds."""
+
+    kind: str
+    expected: float
+    seconds: float
+
+
+def _kind(job: Job) -> str:
+    return str(job.options.get("experiment") or job.task)
+
+
+def _factor(measured: Sequence[_Measured]) -> float | None:
+    expected = sum(one.expected for one in measured)
+    return sum(one.seconds for one in measured) / expected if expected > 0 else None
+
+
 class Forecast:
     """The time left of a run on a number of workers."""
 
     def __init__(
         self, jobs: Iterable[Job], workers: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Takes the jobs to come, whose expected seconds may all be off by one factor."""
-        self._waiting = [job.expected_seconds for job in jobs]
+        """Takes the jobs to come, whose expected seconds may be off by a factor an experiment."""
+        self._waiting = [(_kind(job), job.expected_seconds) for job in jobs]
         self._workers = max(1, workers)
         self.clock = clock
         self.running: dict[int, Running] = {}
-        self._expected = 0.0
-        self._measured = 0.0
+        self._ended: list[_Measured] = []
 
     def start(self, slot: int, job: Job) -> None:
         """Notes that a worker begins a job."""
-        if job.expected_seconds in self._waiting:
-            self._waiting.remove(job.expected_seconds)
+        if (_kind(job), job.expected_seconds) in self._waiting:
+            self._waiting.remove((_kind(job), job.expected_seconds))
         self.running[slot] = Running(job, self.clock())
 
     def end(self, slot: int, counts: bool) -> float:
@@ -69,29 +86,37 @@ class Forecast:
             return 0.0
         seconds = self.clock() - found.started
         if counts:
-            self._expected += found.job.expected_seconds
-            self._measured += seconds
+            job = found.job
+            self._ended.append(_Measured(_kind(job), job.expected_seconds, seconds))
         return seconds
 
-    def _factor(self, now: float) -> float:
-        """Returns measured over expected time, of finished jobs and of those well under way."""
-        expected, measured = self._expected, self._measured
-        for found in self.running.values():
-            left = found.seconds_left(now)
-            if left is not None:
-                expected += found.job.expected_seconds
-                measured += now - found.started + left
-        return measured / expected if expected > 0 and measured > 0 else 1.0
+    def _factors(self, now: float) -> Callable[[str], float]:
+        """Returns an experiment's measured over expected time, or that of all, or 1.
+
+        It is measured on finished jobs and on those that are well under way.
+        """
+        under_way = [
+            _Measured(_kind(found.job), found.job.expected_seconds, now - found.started + left)
+            for found in self.running.values()
+            if (left := found.seconds_left(now)) is not None
+        ]
+        measured = [*self._ended, *under_way]
+        own: dict[str, list[_Measured]] = {}
+        for one in measured:
+            own.setdefault(one.kind, []).append(one)
+        factors = {kind: _factor(some) for kind, some in own.items()}
+        of_all = _factor(measured) or 1.0
+        return lambda kind: factors.get(kind) or of_all
 
     def seconds_left(self) -> float:
         """Returns the estimated time until the last job ends."""
         now = self.clock()
-        factor = self._factor(now)
+        factor = self._factors(now)
         lefts = []
         for found in self.running.values():
             own = found.seconds_left(now)
-            guess = factor * found.job.expected_seconds - (now - found.started)
+            guess = factor(_kind(found.job)) * found.job.expected_seconds - (now - found.started)
             lefts.append(max(0.0, guess) if own is None else own)
-        waiting = [factor * seconds for seconds in self._waiting]
+        waiting = [factor(kind) * seconds for kind, seconds in self._waiting]
         shared = (sum(lefts) + sum(waiting)) / self._workers
         return max([shared, *lefts, *waiting])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from repro.nested import flatten
 from repro.runner.durations import remaining
-from repro.runner.plan import PlannedCell
+from repro.runner.plan import PlannedCell, expected_seconds
 
 WIDTH = 80
 COUNTS = ("done", "missing", "failed", "diverged")
@@ -25,7 +26,7 @@ def entries(planned: Sequence[PlannedCell]) -> list[dict[str, Any]]:
     return [
         {"experiment": experiment, "scale": scale}
         | {name: sum(len(getattr(one, name)) for one in cells) for name in COUNTS}
-        | {"expected_seconds": float(sum(one.expected_seconds for one in cells))}
+        | {"expected_seconds": float(expected_seconds(cells))}
         for (experiment, scale), cells in grouped.items()
     ]
 
@@ -38,7 +39,7 @@ def status_table(planned: Sequence[PlannedCell]) -> str:
         for entry in entries(planned)
     ]  # fmt: skip
     table = aligned([["experiment", "scale", *COUNTS, "time left"], *rows], left=2)
-    return "\n".join([table, *_failure_lines(planned)])
+    return "\n".join([table, *_in_all(planned), *_failure_lines(planned)])
 
 
 def plan_table(planned: Sequence[PlannedCell]) -> str:
@@ -47,7 +48,16 @@ def plan_table(planned: Sequence[PlannedCell]) -> str:
     for one in planned:
         grouped.setdefault((one.cell.experiment, one.cell.scale), []).append(one)
     blocks = [_block(cells) for cells in grouped.values()]
-    return "\n\n".join([*blocks, *_failure_lines(planned)])
+    return "\n\n".join([*blocks, *_in_all(planned), *_failure_lines(planned)])
+
+
+def tell(text: str) -> None:
+    """Prints at once; a reader that has seen enough, or a full disk, ends no run."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -85,8 +95,7 @@ def _within_a_model(key: str, flat: Sequence[Mapping[str, Any]]) -> bool:
 
 def _block(cells: Sequence[PlannedCell]) -> str:
     composition = cells[0].composition
-    seconds = sum(one.expected_seconds for one in cells)
-    head = f"{composition.experiment}, {composition.scale}: {_time_left(seconds)}"
+    head = f"{composition.experiment}, {composition.scale}: {_time_left(expected_seconds(cells))}"
     labels = _labels(cells)
     rows = [
         [label, one.cell.id, *(str(len(getattr(one, name))) for name in COUNTS),
@@ -114,6 +123,12 @@ def _time_left(seconds: float) -> str:
         return "nothing left to do"
     about = "about " if seconds >= 0.5 else ""
     return f"{about}{remaining(seconds)} left"
+
+
+def _in_all(planned: Sequence[PlannedCell]) -> list[str]:
+    """The time left of several experiments, whose shared rows are made once."""
+    several = len({(one.cell.experiment, one.cell.scale) for one in planned}) > 1
+    return [f"in all: {_time_left(expected_seconds(planned))}"] if several else []
 
 
 def _failure_lines(planned: Sequence[PlannedCell]) -> list[str]:

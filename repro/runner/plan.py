@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,11 +58,20 @@ class PlannedCell:
         return self.failed | self.missing
 
     @property
+    def work_seconds(self) -> float:
+        """Expected time of what is left, in seconds of one worker."""
+        return self.cell.seconds_per_seed * len(self.left)
+
+    @functools.cached_property
+    def workers(self) -> int:
+        """How many jobs run at a time."""
+        options = local_options(self.composition.launcher, self.composition.run)
+        return int(options["workers"])
+
+    @property
     def expected_seconds(self) -> float:
         """Expected time of what is left, in seconds, its seeds shared by the workers."""
-        composition = self.composition
-        workers = local_options(composition.launcher, composition.run)["workers"]
-        return self.cell.seconds_per_seed * len(self.left) / max(1, min(workers, len(self.left)))
+        return self.work_seconds / max(1, min(self.workers, len(self.left)))
 
     @property
     def key(self) -> Key:
@@ -88,6 +98,17 @@ def plan(compositions: Iterable[Composition], open_: OpenStore = open_store) -> 
             stores[place] = open_(*place)
         planned += [_planned(cell, composition, stores[place]) for cell in composition.cells]
     return planned
+
+
+def expected_seconds(planned: Iterable[PlannedCell]) -> float:
+    """Expected time of what is left of some cells that run beside each other, in seconds.
+
+    A row that several of them share counts once. With fewer seeds than workers a cell cannot keep
+    all of them busy, but others fill the gaps.
+    """
+    alone = {one.key: one for one in sorted(planned, key=lambda one: len(one.left))}
+    shared = sum(one.work_seconds / one.workers for one in alone.values())
+    return max([shared, *(one.expected_seconds for one in alone.values())])
 
 
 def jobs(planned: Sequence[PlannedCell]) -> list[Job]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -63,7 +64,7 @@ class Reporter:
         """Tells that a job has ended; `states` are those of its seeds, or `died`."""
         counts = bool({"done", "diverged"} & set(states))
         seconds = self.forecast.end(slot, counts)
-        self.ended += "died" not in states
+        self.ended += not {"died", "held"} & set(states)
         if counts:
             self.note(f"{title(job)}: {', '.join(states)} after {duration(seconds)}")
 
@@ -138,9 +139,10 @@ class LineReporter(Reporter):
             self.note(f"{title(found.job)}: started, {seeds} to do{goes_on}")
 
     def note(self, text: str) -> None:
-        """Writes a line."""
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        """Writes a line; nobody may be there to read it any more."""
+        with suppress(OSError):
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
     def tick(self) -> None:
         """Writes a progress line if it is time for one."""
@@ -169,18 +171,21 @@ class LiveReporter(Reporter):
         """Opens the block."""
         super().run_started(jobs, workers)
         if jobs:
-            self._live.start()
+            with suppress(OSError):
+                self._live.start()
 
     def note(self, text: str) -> None:
-        """Writes a line above the block."""
-        self._console.print(Text(text))
+        """Writes a line above the block; the terminal may be gone."""
+        with suppress(OSError):
+            self._console.print(Text(text))
 
     def tick(self) -> None:
         """Redraws the block, at most four times a second."""
         now = self.forecast.clock()
         if now - self._drawn >= 0.25:
             self._drawn = now
-            self._live.update(self._block(now), refresh=True)
+            with suppress(OSError):
+                self._live.update(self._block(now), refresh=True)
 
     def _block(self, now: float) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -190,7 +195,8 @@ class LiveReporter(Reporter):
 
     def close(self) -> None:
         """Takes the block away."""
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
 
 def make_reporter(stream: TextIO | None = None) -> Reporter:

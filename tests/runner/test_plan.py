@@ -11,7 +11,7 @@ from repro.config.compose import Composition, compose_tree
 from repro.config.tree import Tree
 from repro.jobs import SeedPair
 from repro.runner.paths import StorePaths
-from repro.runner.plan import checkpoint_groups, jobs, open_store, pack, plan
+from repro.runner.plan import checkpoint_groups, expected_seconds, jobs, open_store, pack, plan
 from repro.runner.store import Store
 
 TREE = Tree()
@@ -22,8 +22,9 @@ PAIRS = [SeedPair(seed, 1) for seed in range(1, 11)]
 def compose(tmp_path: Path) -> Any:
     def make(*words: str) -> Any:
         fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu",
-                 "launcher.workers=1",
                  f"paths.results={tmp_path}"]  # fmt: skip
+        if not any(word.startswith("launcher") for word in words):
+            fixed.append("launcher.workers=1")
         return compose_tree(TREE, [*fixed, *words])
 
     return make
@@ -62,6 +63,16 @@ def test_every_seed_is_in_exactly_one_set(compose: Any) -> None:
 def test_workers_share_the_expected_time(compose: Any) -> None:
     [alone], [shared] = (plan(compose(f"launcher.workers={count}")) for count in (1, 4))
     assert shared.expected_seconds == pytest.approx(alone.expected_seconds / 4)
+
+
+def test_cells_that_cannot_fill_the_workers_alone_fill_them_together(compose: Any) -> None:
+    composed = compose("layers=3,4,5", "seeds=1", "launcher.workers=2")
+    planned = plan(composed)
+    [second] = {one.cell.seconds_per_seed for one in planned}
+    assert [one.expected_seconds for one in planned] == pytest.approx([second] * 3)
+    assert expected_seconds(planned) == pytest.approx(1.5 * second)
+    assert expected_seconds(plan([*composed, *composed])) == pytest.approx(1.5 * second)
+    assert expected_seconds([]) == 0
 
 
 def test_an_empty_store_misses_everything_and_writes_nothing(compose: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a run tells a person: times that follow the measured rates, and lines that are not many."""
 
+import errno
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,18 @@ def test_the_forecast_follows_the_measured_rate(make_job: Callable[..., Job]) ->
     assert forecast.end(0, counts=True) == pytest.approx(200.0)
     forecast.end(1, counts=True)
     assert forecast.seconds_left() == pytest.approx(200.0)
+
+
+def test_each_experiment_has_a_pace_of_its_own(make_job: Callable[..., Job]) -> None:
+    clock = Clock()
+    slow, right = ({"experiment": name} for name in ("slow", "right"))
+    jobs = [make_job(options=options) for options in (slow, slow, right, right)]
+    forecast = Forecast([*jobs, make_job(options={"experiment": "new"})], 1, clock)
+    for job, seconds in ((jobs[0], 9.0), (jobs[2], 1.0)):
+        forecast.start(0, job)
+        clock.now += seconds
+        forecast.end(0, counts=True)
+    assert forecast.seconds_left() == pytest.approx(9.0 + 1.0 + 5.0)
 
 
 def test_a_resumed_job_is_measured_from_where_it_went_on(make_job: Callable[..., Job]) -> None:
@@ -93,6 +106,25 @@ def test_a_terminal_gets_a_live_block(make_job: Callable[..., Job]) -> None:
     assert "1/10" in stream.getvalue()
     assert "a [worker] says this" in stream.getvalue()
     assert isinstance(make_reporter(io.StringIO()), LineReporter)
+
+
+class Gone(io.StringIO):
+    """A terminal that has been closed, or a pipe whose reader has ended."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_reader_that_is_gone_ends_no_run(make_job: Callable[..., Job]) -> None:
+    live = Console(file=Gone(), force_terminal=True)
+    for reporter in (LineReporter(Gone()), LiveReporter(live)):
+        reporter.run_started([make_job()], 1)
+        reporter.job_started(0, make_job())
+        reporter.note("said to nobody")
+        reporter.tick()
+        reporter.close()
+        reporter.run_ended(Summary())
+        assert reporter.ended == 0
 
 
 def test_a_summary_counts_each_seed_once_and_keeps_rows(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""Claims as data: what a paper says, the stored rows and the test that decide it, the verdict."""
