@@ -31,8 +31,10 @@ ALLOWED = {
     "runner": {"runner", "experiments.registry", "config"},
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "runner.store", "runner.rows"},
+    "claims": {"claims", "report", "figures.published", "config.nearest", "config.seeds"},
+    "page": {"page", "claims", "report", "figures", "config", "runner"},
 }
-TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures"}
+TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures", "claims", "page"}
 
 
 def imports(file: Path) -> set[str]:

@@ -86,12 +86,18 @@ def staircase(mask: Tensor) -> tuple[Block, ...] | None:
     return tuple(Block(*row) for row in rows)
 
 
-def residual_network(layers: Sequence[MaskedLinear], x: Tensor, dropout: Tensor | None) -> Tensor:
+def residual_network(
+    layers: Sequence[MaskedLinear],
+    x: Tensor,
+    dropout: Tensor | None,
+    added: Tensor | None = None,
+) -> Tensor:
     """Outputs (O, B) of a masked residual network for x (I, B), differentiable once.
 
     `layers` are the first layer, each residual block's two and the last; dropout (blocks, H, B)
-    holds scaled keep masks, or is None. A block adds W2 (keep * relu(W1 relu(h) + b1)) + b2 to h.
-    Works alone and under `torch.func.vmap`.
+    holds scaled keep masks, or is None; added (1 + blocks, H, B), if given, goes to the first
+    layer's outputs and to those of each block's first layer. A block adds
+    W2 (keep * relu(W1 relu(h) + b1)) + b2 to h. Works alone and under `torch.func.vmap`.
 
     Source: He et al. 2016 (pre-activation residual blocks), with MADE's masks (Germain et al.
     2015), as in the released bayesiains/nsf transforms/made.py.
@@ -103,7 +109,8 @@ def residual_network(layers: Sequence[MaskedLinear], x: Tensor, dropout: Tensor 
     shapes = tuple(layer.blocks for layer in layers)
     flat = [*itertools.chain.from_iterable(weights), *(layer.bias for layer in layers)]
     keep = None if dropout is None else dropout[None]
-    outputs, *_ = _ResidualNetwork.apply(shapes, x[None], keep, *(t[None] for t in flat))
+    extra = None if added is None else added[None]
+    outputs, *_ = _ResidualNetwork.apply(shapes, x[None], keep, extra, *(t[None] for t in flat))
     return outputs[0]
 
 
@@ -143,15 +150,24 @@ class _ResidualNetwork(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        shapes: tuple[tuple[Block, ...], ...], x: Tensor, keep: Tensor | None, *flat: Tensor
+        shapes: tuple[tuple[Block, ...], ...],
+        x: Tensor,
+        keep: Tensor | None,
+        added: Tensor | None,
+        *flat: Tensor,
     ) -> tuple:
         """Outputs (S, O, B), then what `backward` needs of the hidden values."""
         first, *between, last = _layers(shapes, flat)
         h = first.forward(x)
+        if added is not None:
+            h.add_(added[:, 0])
         kept = []
         for i in range(len(between) // 2):
             active = h.relu()
-            inner = between[2 * i].forward(active).relu_()
+            inner = between[2 * i].forward(active)
+            if added is not None:
+                inner.add_(added[:, i + 1])
+            inner.relu_()
             if keep is not None:
                 inner.mul_(keep[:, i])
             h.add_(between[2 * i + 1].forward(inner))
@@ -161,7 +177,7 @@ class _ResidualNetwork(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:  # noqa: ANN401
         """Keep the parameters and the hidden values for `backward`."""
-        shapes, x, keep, *flat = inputs
+        shapes, x, keep, _, *flat = inputs
         ctx.shapes, ctx.has_keep, ctx.hidden = shapes, keep is not None, len(output) - 1
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
@@ -177,6 +193,7 @@ class _ResidualNetwork(torch.autograd.Function):
         first, *between, last = _layers(ctx.shapes, flat)
         slope = slope.contiguous()
         gradients = [last.gradients(slope, h)]
+        at_added = []
         total = last.back(slope, h.shape[1])
         for i in reversed(range(len(between) // 2)):
             active, inner = kept[2 * i], kept[2 * i + 1]
@@ -184,14 +201,16 @@ class _ResidualNetwork(torch.autograd.Function):
             through = between[2 * i + 1].back(total, h.shape[1])
             if keep is not None:
                 through.mul_(keep[:, i])
-            _stop_where_not_positive(through, inner)
+            at_added.append(_stop_where_not_positive(through, inner))
             gradients.append(between[2 * i].gradients(through, active))
             back = between[2 * i].back(through, h.shape[1])
             total.add_(_stop_where_not_positive(back, active))
         gradients.append(first.gradients(total, x))
         weights, biases = zip(*reversed(gradients), strict=True)
         x_slope = first.back(total, x.shape[1]) if ctx.needs_input_grad[1] else None
-        return (None, x_slope, None, *itertools.chain.from_iterable(weights), *biases)
+        wanted = ctx.needs_input_grad[3]
+        added = torch.stack((total, *reversed(at_added)), dim=1) if wanted else None
+        return (None, x_slope, None, added, *itertools.chain.from_iterable(weights), *biases)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, shapes: tuple, *tensors: Tensor | None) -> tuple:  # noqa: ANN401

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from repro.flows.base import Bijection
 from repro.flows.elementwise import softplus
 
 MINIMUM_BIN = 1e-3  # share of the box that every bin keeps, in width and in height
@@ -23,6 +24,33 @@ class _Bin(NamedTuple):
     height: Tensor
     slope_0: Tensor
     slope_1: Tensor
+
+
+class ElementwiseSpline(Bijection):
+    """A rational-quadratic spline for each of D features, with K bins of its own.
+
+    Source: nflows transforms/nonlinearities.py, whose raw values start uniform on [0, 1) too.
+    """
+
+    def __init__(self, dim: int, bins: int, bound: float) -> None:
+        super().__init__()
+        self.bound = bound
+        self.raw = nn.Parameter(torch.rand(dim, parameters_per_feature(bins)))
+
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Map x (B, D) to y (B, D) with log|det| (B,)."""
+        return self._transform(x, inverse=False)
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Map y (B, D) back to x (B, D) with log|det| (B,)."""
+        return self._transform(y, inverse=True)
+
+    def _transform(self, x: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
+        raw = self.raw.expand(x.shape[0], *self.raw.shape)
+        y, log_slopes = rational_quadratic(x, raw, self.bound, inverse=inverse)
+        return y, log_slopes.sum(dim=-1)
 
 
 def parameters_per_feature(bins: int) -> int:

@@ -1,15 +1,21 @@
-"""The spline, the masked spline layer and LU equal nflows', given the same weights."""
+"""Splines, masked and coupling layers and LU equal nflows', given the same weights."""
 
 import pytest
 import torch
+from nflows.nn.nets import ResidualNet as TheirNet
 from nflows.transforms.autoregressive import (
     MaskedPiecewiseRationalQuadraticAutoregressiveTransform as TheirSpline,
+)
+from nflows.transforms.coupling import (
+    PiecewiseRationalQuadraticCouplingTransform as TheirCoupling,
 )
 from nflows.transforms.lu import LULinear as TheirLU
 from nflows.transforms.made import MaskedLinear as TheirLinear
 from nflows.transforms.splines import unconstrained_rational_quadratic_spline
 
 from repro.flows.autoregressive import AutoregressiveSpline
+from repro.flows.conditioners import ResidualConditioner
+from repro.flows.coupling import SplineCoupling, Split
 from repro.flows.linear import LULinear
 from repro.flows.spline import parameters_per_feature, rational_quadratic
 
@@ -73,11 +79,12 @@ def test_the_elementwise_spline(bins, bound, inverse):
     torch.testing.assert_close(ours, theirs, **CLOSE)
 
 
-def spline_pair(dim, hidden, bins=8):
-    ours = AutoregressiveSpline(dim, hidden, blocks=2, bins=bins, bound=BOUND)
+def spline_pair(dim, hidden, bins=8, context=0):
+    ours = AutoregressiveSpline(dim, hidden, 2, bins, BOUND, context)
     theirs = TheirSpline(
         features=dim,
         hidden_features=hidden,
+        context_features=context or None,
         num_bins=bins,
         tails="linear",
         tail_bound=BOUND,
@@ -94,6 +101,51 @@ def spline_pair(dim, hidden, bins=8):
 @pytest.mark.parametrize("dim", [1, 2, 5])
 def test_the_masked_spline_layer_both_ways(dim, hidden):
     ours, theirs = spline_pair(dim, hidden)
+    x = points(100, dim)
+    torch.testing.assert_close(ours(x), theirs(x), **CLOSE)
+    torch.testing.assert_close(ours.inverse(x), theirs.inverse(x), **CLOSE)
+
+
+@pytest.mark.parametrize("hidden", [24, 64])
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_the_masked_spline_layer_given_a_context(dim, hidden):
+    ours, theirs = spline_pair(dim, hidden, context=4)
+    made = theirs.autoregressive_net
+    order = made.initial_layer.degrees.argsort(stable=True)
+    layers = [made.context_layer, *(block.context_layer for block in made.blocks)]
+    with torch.no_grad():
+        ours.network.context.linear.weight.copy_(torch.cat([la.weight[order] for la in layers]))
+        ours.network.context.linear.bias.copy_(torch.cat([la.bias[order] for la in layers]))
+    x, context = points(100, dim), points(100, 4, seed=1)
+    torch.testing.assert_close(ours(x, None, context), theirs(x, context), **CLOSE)
+    torch.testing.assert_close(ours.inverse(x, context), theirs.inverse(x, context), **CLOSE)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("dim", [2, 5])
+def test_the_spline_coupling_with_splines_of_the_passed_features(dim, swapped):
+    split = Split(dim, alternate=True, swapped=swapped)
+    ours = SplineCoupling(
+        split, lambda i, o: ResidualConditioner(i, o, 16, 2), 6, BOUND, unconditional=True
+    )
+    theirs = TheirCoupling(
+        mask=[int(feature % 2 == (0 if swapped else 1)) for feature in range(dim)],
+        transform_net_create_fn=lambda i, o: TheirNet(i, o, 16),
+        num_bins=6,
+        tails="linear",
+        tail_bound=BOUND,
+        apply_unconditional_transform=True,
+    )
+    randomise(theirs)
+    net, own = theirs.transform_net, theirs.unconditional_transform
+    between = [layer for block in net.blocks for layer in block.linear_layers]
+    mine = ours.conditioner
+    masked = [mine.first, *(x for b in mine.blocks for x in (b.first, b.second)), mine.last]
+    for layer, other in zip(masked, [net.initial_layer, *between, net.final_layer], strict=True):
+        layer.take(other.weight, other.bias)
+    raw = (own.unnormalized_widths, own.unnormalized_heights, own.unnormalized_derivatives)
+    with torch.no_grad():
+        ours.unconditional.raw.copy_(torch.cat(raw, dim=-1))
     x = points(100, dim)
     torch.testing.assert_close(ours(x), theirs(x), **CLOSE)
     torch.testing.assert_close(ours.inverse(x), theirs.inverse(x), **CLOSE)

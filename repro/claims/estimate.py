@@ -1,0 +1,29 @@
+"""What a statistic finds: a number with its interval, p and n, and what else a reader wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic: value, bounds, n units, two-sided p against the rule's bound.
+
+    `values` has a number a unit where the statistic is their mean; an `exact` one (a count, a
+    largest error) is known without uncertainty; `share` is a share out of n. `details` are what
+    else was found, as (what, text) for a reader.
+    """
+
+    value: float
+    low: float = NAN
+    high: float = NAN
+    n: int = 0
+    unit: str = "runs"
+    p: float = NAN
+    method: str = ""
+    values: tuple[float, ...] = ()
+    exact: bool = False
+    share: bool = False
+    details: tuple[tuple[str, str], ...] = ()

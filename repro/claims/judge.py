@@ -1,0 +1,179 @@
+"""Every claim against stored rows: its estimate, Holm's correction within families, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repro.claims.estimate import NAN, Estimate
+from repro.claims.registry import STATISTICS
+from repro.claims.sample import Sample, matches, select
+from repro.claims.schema import Claim, Selection
+from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p
+from repro.report.multiplicity import holm
+
+NOTHING = Estimate(NAN)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A run that an experiment asks for: its arm, frozen config and seeds."""
+
+    id: str
+    arm: str
+    config: Mapping[str, Any]
+    data_seed: int
+    model_seed: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An experiment at a scale: what it asks for, what is stored of it (rows with their arm)."""
+
+    experiment: str
+    scale: str
+    rows: tuple[Mapping[str, Any], ...]
+    asked: tuple[Asked, ...]
+    reductions: tuple[str, ...] = ()
+
+
+FindEvidence = Callable[[str, str], Evidence]  # experiment and scale
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim's verdict and all that it rests on.
+
+    `scale` is that of the rows; `stored` and `asked` count the runs behind it; `p` is after
+    Holm's correction where the claim has a family; `command` makes what is missing and is empty
+    where nothing is.
+    """
+
+    claim: Claim
+    decision: Decision
+    estimate: Estimate = NOTHING
+    p: float = NAN
+    scale: str = ""
+    stored: int = 0
+    asked: int = 0
+    lost: int = 0
+    reductions: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """One of `VERDICTS`."""
+        return self.decision.verdict
+
+
+def judge(claims: Sequence[Claim], find: FindEvidence) -> list[Judgement]:
+    """Judge all claims, those of a family together.
+
+    Raises: ConfigError where a claim names a metric or an argument that cannot be used.
+    """
+    found = [_estimated(claim, find) for claim in claims]
+    adjusted = _adjusted(found)
+    return [
+        one if one.verdict == NOT_RUN
+        else replace(one, p=p, decision=decide(one.estimate, one.claim.decide, p))
+        for one, p in zip(found, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
+    evidence = {name: _evidence(claim, name, find) for name in claim.experiments}
+    samples = _samples(claim, evidence)
+    about = _about(claim, evidence, samples)
+    if not all(sample.points for sample in samples.values()):
+        return about
+    return replace(about, estimate=_estimate(claim, samples), decision=Decision("", ""))
+
+
+def _evidence(claim: Claim, experiment: str, find: FindEvidence) -> Evidence:
+    """An experiment at the first scale at which all that the claim takes of it has rows."""
+    tried = []
+    for scale in claim.scales:
+        tried.append(find(experiment, scale))
+        samples = _samples(claim, {experiment: tried[-1]})
+        if all(sample.points for sample in samples.values()):
+            return tried[-1]
+    return tried[0]
+
+
+def _samples(claim: Claim, evidence: Mapping[str, Evidence]) -> dict[str, Sample]:
+    return {
+        name: select(name, wanted, evidence[wanted.experiment].rows)
+        for name, wanted in claim.rows.items()
+        if wanted.experiment in evidence
+    }
+
+
+def _estimate(claim: Claim, samples: Mapping[str, Sample]) -> Estimate:
+    test = claim.test
+    chosen = [samples[name] for name in test.of]
+    return STATISTICS[test.name].function(chosen, claim.decide.bound, **test.arguments)
+
+
+def _about(
+    claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[str, Sample]
+) -> Judgement:
+    asked = {
+        (one.id, one.data_seed, one.model_seed)
+        for wanted in claim.rows.values()
+        for one in evidence[wanted.experiment].asked
+        if _asks(wanted, one)
+    }
+    points = [point for sample in samples.values() for point in sample.points]
+    stored = {(p.row["id"], p.data_seed, p.model_seed) for p in points}
+    reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
+    lacking = [name for name, sample in samples.items() if not sample.points]
+    short = len(stored) < len(asked) or bool(lacking)
+    missing = [f"{name} ({claim.rows[name].experiment})" for name in lacking]
+    return Judgement(
+        claim,
+        Decision(NOT_RUN, f"no row yet of {', '.join(missing)}"),
+        scale=", ".join(dict.fromkeys(one.scale for one in evidence.values())),
+        stored=len(stored),
+        asked=len(asked),
+        lost=sum(sample.lost for sample in samples.values()),
+        reductions=tuple(reductions),
+        ids=tuple(sorted({str(one[0]) for one in stored})),
+        command=_command(claim, evidence, samples) if short else "",
+    )
+
+
+def _asks(wanted: Selection, one: Asked) -> bool:
+    row = {
+        "config": one.config,
+        "data_seed": one.data_seed,
+        "model_seed": one.model_seed,
+        "arm": one.arm,
+    }
+    return matches(wanted, row)
+
+
+def _command(claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[str, Sample]) -> str:
+    """What makes the missing rows: of the experiments that have none, or else of them all."""
+    if claim.command:
+        return claim.command
+    empty = {claim.rows[name].experiment for name, sample in samples.items() if not sample.points}
+    chosen = [name for name in claim.experiments if not empty or name in empty]
+    scale = evidence[chosen[0]].scale
+    return f"repro run experiment={','.join(chosen)} scale={scale}"
+
+
+def _adjusted(found: Sequence[Judgement]) -> list[float]:
+    """The rules' p values, after Holm's correction within each family of claims that ran."""
+    ran = [one.verdict != NOT_RUN for one in found]
+    p = [rule_p(one.estimate, one.claim.decide) if yes else NAN
+         for one, yes in zip(found, ran, strict=True)]  # fmt: skip
+    families: dict[str, list[int]] = {}
+    for i, one in enumerate(found):
+        if one.claim.family is not None:
+            families.setdefault(one.claim.family, []).append(i)
+    for places in families.values():
+        for i, value in zip(places, holm([p[i] for i in places]), strict=True):
+            p[i] = value
+    return p

@@ -1,0 +1,217 @@
+"""Reading conf/claims: YAML to typed claims; a wrong word is refused with the nearest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from repro.claims.registry import STATISTICS
+from repro.claims.schema import COMPARISONS, REDUCTIONS, Claim, Number, Primary, Rule, Selection
+from repro.config.nearest import suggestion
+from repro.config.seeds import parse_seeds
+from repro.errors import ConfigError
+from repro.figures.published import IDENTITY, REQUIRED, find_published
+
+FILE_KEYS = ("shared", "claims")
+CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
+SELECTION_KEYS = tuple(field.name for field in dataclasses.fields(Selection))
+PLAIN_KEYS = (
+    "id", "paper", "sentence", "source", "stated", "family", "n", "note", "command",
+)  # fmt: skip
+NEEDED = ("id", "paper", "sentence", "source", "test", "decide")
+SCALES = ("smoke", "quick", "reduced", "paper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What claims may name: experiments with their arms, papers, and the published numbers."""
+
+    experiments: Mapping[str, Collection[str]]  # name -> its arms; empty: it has none
+    papers: Collection[str]
+    published: pd.DataFrame
+
+
+def read_claims(folder: Path, known: Known) -> list[Claim]:
+    """Read every claim file of a folder, in the order of their names and entries.
+
+    Raises: ConfigError for a file, key, name or value that cannot be used, with the nearest one.
+    """
+    claims = [claim for file in sorted(folder.glob("*.yaml")) for claim in _file(file, known)]
+    seen: set[str] = set()
+    for claim in claims:
+        if claim.id in seen:
+            raise ConfigError(f"claim {claim.id} stands in {folder} twice; rename one of them")
+        seen.add(claim.id)
+    return claims
+
+
+def _file(file: Path, known: Known) -> list[Claim]:
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    except (OmegaConfBaseException, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{file} is not YAML ({reason}); mend the line it names") from None
+    if not isinstance(content, dict) or not isinstance(content.get("claims"), list):
+        raise ConfigError(f"{file} has no list `claims`; see docs/adding-a-claim.md")
+    _refuse(content, FILE_KEYS, file.name)
+    return [_claim(raw, f"{file.name}, claim {i}", known)
+            for i, raw in enumerate(content["claims"], 1)]  # fmt: skip
+
+
+def _claim(raw: object, where: str, known: Known) -> Claim:
+    raw = _mapping(raw, where)
+    where = f"{where.partition(',')[0]}, {raw['id']}" if isinstance(raw.get("id"), str) else where
+    _refuse(raw, CLAIM_KEYS, where)
+    for key in NEEDED:
+        if raw.get(key) in (None, ""):
+            raise ConfigError(f"{where} has no `{key}`; see docs/adding-a-claim.md")
+    _word(raw["paper"], known.papers, f"{where}, paper")
+    for scale in raw.get("scales", ()):
+        _word(scale, SCALES, f"{where}, scales")
+    rows = {
+        str(name): _selection(one, f"{where}, rows.{name}", known)
+        for name, one in _mapping(raw.get("rows") or {}, f"{where}, rows").items()
+    }
+    published = raw.get("published")
+    number = None if published is None else _number(published, f"{where}, published", known)
+    plain: dict[str, Any] = {key: raw[key] for key in PLAIN_KEYS if key in raw}
+    if "scales" in raw:
+        plain["scales"] = tuple(raw["scales"])
+    return Claim(
+        rows=rows,
+        test=_test(raw["test"], rows, where, known),
+        decide=_rule(raw["decide"], number, where, known),
+        published=number,
+        **plain,
+    )
+
+
+def _selection(raw: object, where: str, known: Known) -> Selection:
+    raw = dict(_mapping(raw, where))
+    _refuse(raw, SELECTION_KEYS, where)
+    for key in ("experiment", "metric"):
+        if not isinstance(raw.get(key), str):
+            raise ConfigError(f"{where} has no `{key}`; a selection names an experiment's metric")
+    _word(raw["experiment"], known.experiments, f"{where}, experiment")
+    if raw.get("arm") is not None:
+        _word(raw["arm"], known.experiments[raw["experiment"]], f"{where}, arm")
+    if raw.get("reduce") is not None:
+        _word(raw["reduce"], REDUCTIONS, f"{where}, reduce")
+    for key in ("data_seeds", "model_seeds"):
+        if raw.get(key) is not None:
+            raw[key] = parse_seeds(raw[key], f"{where}, {key}")
+    return Selection(**raw)
+
+
+def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) -> Primary:
+    where = f"{where}, test"
+    arguments = dict(_mapping(raw, where))
+    name, of = arguments.pop("name", None), arguments.pop("of", list(rows))
+    _word(name, STATISTICS, f"{where}.name")
+    entry = STATISTICS[str(name)]
+    of = [of] if isinstance(of, str) else of
+    for one in of:
+        _word(one, rows, f"{where}.of")
+    if len(of) < entry.fewest or (entry.most is not None and len(of) > entry.most):
+        most = "more" if entry.most is None else entry.most
+        raise ConfigError(
+            f"{where}: {name} takes {entry.fewest} to {most} selections, and `of` names {len(of)}"
+        )
+    if name == "published":
+        arguments = _published_arguments(arguments, where, known)
+    _refuse(arguments, entry.arguments, where)
+    missing = [key for key, needed in entry.arguments.items() if needed and key not in arguments]
+    if missing:
+        raise ConfigError(f"{where}: {name} needs {', '.join(missing)}; add it")
+    return Primary(str(name), tuple(of), arguments)
+
+
+def _published_arguments(raw: Mapping[str, Any], where: str, known: Known) -> dict[str, Any]:
+    _refuse(raw, ("number",), where)
+    entry = _find(_mapping(raw.get("number"), f"{where}.number"), f"{where}.number", known)
+    return {"value": entry.value, "low": entry.low, "high": entry.high}
+
+
+def _rule(raw: object, published: Number | None, where: str, known: Known) -> Rule:
+    where = f"{where}, decide"
+    given = dict(_mapping(raw, where))
+    _refuse(given, (*COMPARISONS, "of", "negligible"), where)
+    chosen = [key for key in COMPARISONS if key in given]
+    if len(chosen) != 1:
+        raise ConfigError(f"{where} takes one of {', '.join(COMPARISONS)}")
+    [comparison] = chosen
+    if comparison != "within":
+        bound = _bound(given[comparison], published, f"{where}.{comparison}", known)
+        return Rule(comparison, bound, negligible=_real(given.get("negligible"), where))
+    if "of" not in given:
+        raise ConfigError(f"{where}: within needs `of`, a number or `published`")
+    margin = _real(given["within"], f"{where}.within")
+    if margin is None or margin <= 0:
+        raise ConfigError(f"{where}.within is {given['within']}; write a margin above 0")
+    return Rule("within", _bound(given["of"], published, f"{where}.of", known), margin)
+
+
+def _bound(raw: object, published: Number | None, where: str, known: Known) -> float:
+    if raw == "published":
+        if published is None:
+            raise ConfigError(f"{where} is `published`, and the claim gives no published number")
+        return published.value
+    if isinstance(raw, Mapping):
+        return _find(raw, where, known).value
+    found = _real(raw, where)
+    if found is None:
+        raise ConfigError(f"{where} is empty; write a number")
+    return found
+
+
+def _number(raw: object, where: str, known: Known) -> Number:
+    """A published number: a selector of conf/published, or `value` with what else is known."""
+    raw = _mapping(raw, where)
+    if "value" in raw:
+        _refuse(raw, tuple(field.name for field in dataclasses.fields(Number)), where)
+        return Number(**{str(key): value for key, value in raw.items()})
+    entry = _find(raw, where, known)
+    return Number(entry.value, entry.spread, entry.n, f"{raw.get('paper', '')}, {entry.source}")
+
+
+def _find(raw: Mapping[Any, Any], where: str, known: Known) -> Any:  # noqa: ANN401 - a Published
+    _refuse(raw, ("paper", *IDENTITY), where)
+    found = find_published(known.published, **{str(key): value for key, value in raw.items()})
+    if found is None:
+        keys = ", ".join(("paper", *REQUIRED))
+        raise ConfigError(
+            f"{where}: no number of conf/published has {dict(raw)}; all of an entry's identity"
+            f" (from {keys} and those in its line) has to be named"
+        )
+    return found
+
+
+def _mapping(raw: object, where: str) -> Mapping[Any, Any]:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where} is {raw!r}; write `key: value` pairs there")
+    return raw
+
+
+def _refuse(raw: Mapping[Any, Any], valid: Collection[str], where: str) -> None:
+    for key in raw:
+        _word(key, valid, where)
+
+
+def _word(word: object, valid: Collection[str], where: str) -> None:
+    if word not in valid:
+        raise ConfigError(f"{where}: {word} does not exist; {suggestion(str(word), valid)}")
+
+
+def _real(raw: object, where: str) -> float | None:
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise ConfigError(f"{where}: {raw!r} is no number; write one")
+    return float(raw)

@@ -1,0 +1,129 @@
+"""Statistics of relations: a trend along a config value or the arms, and a correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from repro.claims.estimate import NAN, Estimate
+from repro.claims.means import TESTS
+from repro.claims.sample import UNITS, Sample, paired_units
+from repro.errors import ConfigError
+from repro.report.association import spearman
+from repro.report.paired import paired
+from repro.report.statistics import signed_rank_p
+from repro.report.trend import page_trend, slopes
+
+TREND_TESTS = (*TESTS, "page")
+FEWEST = 4
+
+
+def trend(
+    samples: Sequence[Sample],
+    bound: float,
+    *,
+    along: str,
+    levels: list[str | int | float] | None = None,
+    at: list[float] | None = None,
+    test: str = "t",
+    unit: str | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Estimate:
+    """The mean over units of the slope along a config key (or `arm`), with Page's trend test.
+
+    With two selections the slope is that of first minus second. `levels` gives an order where the
+    values have none, `at` their places on the axis; both axes may be logarithmic. p is the t
+    test's, Wilcoxon's or, for a bound of 0, Page's (one-sided, doubled).
+    """
+    if test not in TREND_TESTS:
+        raise ConfigError(f"test: {test} does not exist; write one of {', '.join(TREND_TESTS)}")
+    chosen = levels or samples[0].levels(along)
+    table, kind = _by_level(samples, along, chosen, unit)
+    if len(chosen) < 2 or len(table) < 2:
+        return Estimate(NAN, n=len(table), method=f"fewer than two levels of {along} or two units")
+    places = np.asarray(at or _places(chosen), dtype=float)
+    values = np.log(table.to_numpy()) if log_y else table.to_numpy()
+    steep = slopes(values, (np.log(places) if log_x else places).tolist())
+    found = paired(steep - bound)
+    interval = found.interval.shifted(bound)
+    details = [(f"{along} {level}", f"mean {table[i].mean():.4f}")
+               for i, level in enumerate(chosen)]  # fmt: skip
+    p = {"t": found.t_p, "wilcoxon": found.wilcoxon_p, "page": NAN}[test]
+    if len(chosen) > 2:
+        page = page_trend(values)
+        p = min(1.0, 2 * min(page.p, page_trend(-values).p)) if test == "page" else p
+        details.append(("Page, rising", f"L {page.statistic:.0f}, one-sided p {page.p:.2g}"))
+    details.append(("Wilcoxon of the slopes", f"p {signed_rank_p(steep):.2g}"))
+    return Estimate(interval.mean, interval.low, interval.high, len(table), UNITS[kind], p,
+                    f"mean slope along {along}, {interval.method}; p: {test}",
+                    tuple(steep.tolist()), details=tuple(details))  # fmt: skip
+
+
+def correlation(
+    samples: Sequence[Sample],
+    bound: float,
+    *,
+    unit: str | None = None,
+    within: str | None = None,
+) -> Estimate:
+    """Spearman's rank correlation of the first two; of a third one's ranks their shares go out.
+
+    With `within: data_seed` each value is taken relative to its data seed's mean over model
+    seeds, which asks whether initialisations that do better on one also do better on the other.
+    """
+    if bound != 0:
+        raise ConfigError(f"a correlation is compared with 0, not {bound}; use `above: 0`")
+    table, kind = paired_units(samples, "run" if within else unit)
+    if within:
+        table = _centred(table, within)
+    ranks = table.rank()
+    if len(table) < FEWEST or any(np.ptp(ranks[i]) == 0 for i in (0, 1)):
+        return Estimate(NAN, n=len(table), method="too few units, or one does not vary")
+    if len(samples) == 3:
+        return _partial(ranks, UNITS[kind])
+    found = spearman(table[0].to_numpy(), table[1].to_numpy())
+    return Estimate(found.rho, found.low, found.high, found.n, UNITS[kind], found.p,
+                    "Spearman's rho, Bonett-Wright")  # fmt: skip
+
+
+def _partial(ranks: pd.DataFrame, unit: str) -> Estimate:
+    """Spearman's partial rho with Fisher's interval: n - 4 in place of n - 3."""
+    inverse = np.linalg.inv(np.corrcoef(ranks.to_numpy().T))
+    rho = float(-inverse[0, 1] / (inverse[0, 0] * inverse[1, 1]) ** 0.5)
+    n = len(ranks)
+    freedom = n - 3
+    t = rho * (freedom / (1 - rho**2)) ** 0.5
+    half = 1.959964 * ((1 + rho**2 / 2) / (n - 4)) ** 0.5
+    low, high = np.tanh([np.arctanh(rho) - half, np.arctanh(rho) + half])
+    return Estimate(rho, float(low), float(high), n, unit, float(2 * stats.t.sf(abs(t), freedom)),
+                    "Spearman's partial rho, Bonett-Wright")  # fmt: skip
+
+
+def _centred(table: pd.DataFrame, within: str) -> pd.DataFrame:
+    place = {"data_seed": 0, "model_seed": 1}.get(within)
+    if place is None:
+        raise ConfigError(f"within: {within} does not exist; write data_seed or model_seed")
+    groups = table.groupby([key[place] for key in table.index])
+    table = table[groups[0].transform("size") > 1]
+    groups = table.groupby([key[place] for key in table.index])
+    return table - groups.transform("mean")
+
+
+def _by_level(
+    samples: Sequence[Sample], along: str, levels: Sequence[object], unit: str | None
+) -> tuple[pd.DataFrame, str]:
+    columns, kind = {}, "data_seed"
+    for i, level in enumerate(levels):
+        table, kind = paired_units([sample.at(along, level) for sample in samples], unit)
+        columns[i] = table[0] - table[1] if len(samples) == 2 else table[0]
+    return pd.DataFrame(columns).dropna(), kind
+
+
+def _places(levels: Sequence[object]) -> list[float]:
+    if all(isinstance(level, int | float) for level in levels):
+        return [float(level) for level in levels]  # type: ignore[arg-type]
+    return [float(i) for i in range(len(levels))]

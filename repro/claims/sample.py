@@ -1,0 +1,171 @@
+"""A selection's numbers out of stored rows, by unit: a data seed, a model seed or a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repro.claims.schema import Selection
+from repro.config.nearest import suggestion
+from repro.errors import ConfigError
+from repro.nested import flatten
+
+UNITS = {"data_seed": "data seeds", "model_seed": "model seeds", "run": "runs"}
+REDUCE: dict[str, Callable[[np.ndarray], Any]] = {
+    "mean": np.mean,
+    "sd": lambda values: np.std(values, ddof=1),
+    "min": np.min,
+    "max": np.max,
+    "median": np.median,
+    "sum": np.sum,
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run's selected values (several where the metric is a list), its seeds, config and arm."""
+
+    data_seed: int
+    model_seed: int
+    values: tuple[float, ...]
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A selection's runs; `lost` counts those that diverged or whose number is not finite."""
+
+    name: str
+    points: tuple[Point, ...]
+    lost: int = 0
+
+    @property
+    def unit(self) -> str:
+        """What varies: data seeds, or model seeds where all runs share one data set."""
+        return "data_seed" if len({p.data_seed for p in self.points}) != 1 else "model_seed"
+
+    def series(self, unit: str) -> pd.Series:
+        """A value a unit, sorted: the mean of its runs and of a run's several values."""
+        if unit == "run":
+            found = {(p.data_seed, p.model_seed): float(np.mean(p.values)) for p in self.points}
+            return pd.Series(found, dtype=float).sort_index()
+        keys = [getattr(point, unit) for point in self.points]
+        means = [float(np.mean(point.values)) for point in self.points]
+        return pd.Series(means, dtype=float).groupby(keys).mean().sort_index()
+
+    def all_values(self) -> np.ndarray:
+        """Every value of every run."""
+        return np.asarray([value for point in self.points for value in point.values], dtype=float)
+
+    def at(self, key: str, level: object) -> Sample:
+        """The runs whose config (or `arm`) has this value at a dotted key."""
+        chosen = tuple(p for p in self.points if _lookup(p.row, key) == level)
+        return Sample(f"{self.name} at {key}={level}", chosen)
+
+    def levels(self, key: str) -> list[Any]:
+        """The values that a config key (or `arm`) takes, ascending."""
+        found = {_lookup(point.row, key) for point in self.points} - {None}
+        return sorted(found)
+
+
+def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> Sample:
+    """Take a selection's numbers out of an experiment's rows.
+
+    Raises: ConfigError for a metric that none of the rows has, with the nearest one.
+    """
+    chosen = [row for row in rows if matches(wanted, row)]
+    done = [row for row in chosen if row["status"] == "done"]
+    found = [(row, _values(wanted, row["metrics"])) for row in done]
+    known = [(row, values) for row, values in found if values is not None]
+    if done and not known:
+        _refuse_metric(wanted, done[-1]["metrics"])
+    points = tuple(
+        Point(int(row["data_seed"]), int(row["model_seed"]), values, row)
+        for row, values in known
+        if values and all(map(math.isfinite, values))
+    )
+    return Sample(name, points, len(chosen) - len(points))
+
+
+def matches(wanted: Selection, row: Mapping[str, Any]) -> bool:
+    """Whether a row, or anything with a config and seeds, belongs to a selection."""
+    if wanted.arm is not None and row.get("arm") != wanted.arm:
+        return False
+    if wanted.data_seeds is not None and row["data_seed"] not in wanted.data_seeds:
+        return False
+    if wanted.model_seeds is not None and row["model_seed"] not in wanted.model_seeds:
+        return False
+    return all(_allows(value, _lookup(row, key)) for key, value in wanted.where.items())
+
+
+def paired_units(samples: Sequence[Sample], unit: str | None = None) -> tuple[pd.DataFrame, str]:
+    """The units that every sample has, a column a sample, and what the units are."""
+    kind = unit or ("data_seed" if any(s.unit == "data_seed" for s in samples) else "model_seed")
+    columns = {i: sample.series(kind) for i, sample in enumerate(samples)}
+    return pd.DataFrame(columns).dropna(), kind
+
+
+def _allows(wanted: object, value: object) -> bool:
+    return value in wanted if isinstance(wanted, list) else value == wanted
+
+
+def _lookup(row: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever the config holds
+    if key == "arm":
+        return row.get("arm")
+    found: Any = row["config"]
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    return found
+
+
+def _metric(metrics: Mapping[str, Any], path: str) -> np.ndarray | None:
+    """The numbers at a path, (values,); None where the row has no such metric."""
+    found: Any = metrics
+    for part in path.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    if isinstance(found, Mapping):
+        return None
+    numbers = found if isinstance(found, list) else [found]
+    return np.asarray([math.nan if one is None else float(one) for one in numbers], dtype=float)
+
+
+def _values(wanted: Selection, metrics: Mapping[str, Any]) -> tuple[float, ...] | None:
+    found = _metric(metrics, wanted.metric)
+    other = {path: _metric(metrics, path) for path in (wanted.minus, wanted.over) if path}
+    if found is None or any(value is None for value in other.values()):
+        return None
+    if wanted.item is not None:
+        found = found[wanted.item : wanted.item + 1]
+    if wanted.minus:
+        found = found - other[wanted.minus]
+    if wanted.over:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = found / other[wanted.over]
+    if wanted.reduce:
+        found = np.asarray([REDUCE[wanted.reduce](found)])
+    if wanted.log:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.log(found)
+    return tuple(found.tolist())
+
+
+def _refuse_metric(wanted: Selection, metrics: Mapping[str, Any]) -> None:
+    paths = flatten(metrics)
+    for path in (wanted.metric, wanted.minus, wanted.over):
+        if path and path not in paths:
+            raise ConfigError(
+                f"rows of {wanted.experiment} hold no metric {path}; {suggestion(path, paths)}"
+            )
+    raise ConfigError(
+        f"no row of {wanted.experiment} holds {wanted.metric} with all that the selection asks;"
+        " compare it with the metrics of one row"
+    )

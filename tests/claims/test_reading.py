@@ -1,0 +1,88 @@
+"""Claim files: what is read from them, and what is refused with the nearest valid word."""
+
+import pandas as pd
+import pytest
+
+from repro.claims.reading import Known, read_claims
+from repro.errors import ConfigError
+from repro.figures.published import load_published
+
+GOOD = """
+claims:
+  - id: F1
+    paper: iflow
+    sentence: a is better.
+    source: table 1
+    rows:
+      a: {experiment: sweep, metric: mcc, arm: released, where: {model.name: iflow}}
+      b: {experiment: sweep, metric: mcc, data_seeds: 1-3, reduce: min}
+    test: {name: paired_difference, of: [a, b], test: wilcoxon}
+    decide: {above: 0}
+    published: {value: 0.5, where: table 1}
+"""
+KNOWN = Known({"sweep": ["released", "constant"]}, ["iflow", "re_iflow"], pd.DataFrame())
+
+
+def read(tmp_path, text, known=KNOWN):
+    (tmp_path / "claims.yaml").write_text(text)
+    return read_claims(tmp_path, known)
+
+
+def test_a_claim_is_typed(tmp_path):
+    [claim] = read(tmp_path, GOOD)
+    assert claim.rows["b"].data_seeds == (1, 2, 3)
+    assert claim.test.of == ("a", "b")
+    assert claim.test.arguments == {"test": "wilcoxon"}
+    assert claim.published.value == 0.5
+    assert claim.experiments == ("sweep",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("sentence:", "sentense:", "nearest valid name is sentence"),
+        ("    source: table 1\n", "", "no `source`"),
+        ("paper: iflow", "paper: iflw", "iflow"),
+        ("experiment: sweep, metric: mcc, arm", "experiment: sweap, metric: mcc, arm", "sweep"),
+        ("arm: released", "arm: relased", "released"),
+        ("metric: mcc, arm", "metrics: mcc, arm", "metric"),
+        ("reduce: min", "reduce: mn", "min"),
+        ("name: paired_difference", "name: paired_diference", "paired_difference"),
+        ("of: [a, b]", "of: [a]", "takes 2 to 2 selections"),
+        ("of: [a, b]", "of: [a, c]", "c does not exist"),
+        (", test: wilcoxon", ", tests: wilcoxon", "nearest valid name is test"),
+        ("above: 0", "abov: 0", "above"),
+        ("above: 0", "above: zero", "'zero' is no number"),
+        ("{above: 0}", "{within: 0.02}", "needs `of`"),
+        ("{above: 0}", "{above: 0, below: 1}", "takes one of"),
+        ("{value: 0.5, where: table 1}", "{valu: 0.5}", "valu"),
+        ("data_seeds: 1-3", "data_seeds: 3-1", "1-3"),
+        ("claims:", "claim:", "no list `claims`"),
+        ("    id:", "    - id", "not YAML"),
+    ],
+)
+def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
+    text = GOOD if old.startswith("    id") else GOOD.replace(old, new)
+    text = text.replace("- id: F1", "- id: [F1") if "YAML" in hint else text
+    with pytest.raises(ConfigError, match=r"claims.yaml") as error:
+        read(tmp_path, text)
+    assert hint in str(error.value)
+
+
+def test_the_same_id_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="twice"):
+        read(tmp_path, GOOD + GOOD.replace("claims:", "").lstrip("\n"))
+
+
+def test_published_numbers_are_found_by_their_identity(tmp_path, pytestconfig):
+    folder = pytestconfig.rootpath / "conf" / "published"
+    known = Known(KNOWN.experiments, KNOWN.papers, load_published(folder))
+    where = ("{paper: iflow, artefact: figure 2a, experiment: mcc_sweep, model: iflow, dim: 5,"
+             " layers: 3, metric: mcc}")  # fmt: skip
+    text = GOOD.replace("{value: 0.5, where: table 1}", where)
+    text = text.replace("{above: 0}", "{within: 0.02, of: published}")
+    [claim] = read(tmp_path, text, known)
+    assert (claim.published.value, claim.published.n) == (0.7241, 100)
+    assert (claim.decide.bound, claim.decide.margin) == (0.7241, 0.02)
+    with pytest.raises(ConfigError, match="no number of conf/published"):
+        read(tmp_path, text.replace("layers: 3", "layers: 9"), known)

@@ -1,0 +1,50 @@
+"""Which numbers of which rows a selection takes."""
+
+import numpy as np
+import pytest
+
+from repro.claims.sample import select
+from repro.claims.schema import Selection
+from repro.errors import ConfigError
+
+
+def values(rows, metric="mcc", **more):
+    return [point.values for point in select("s", Selection("e", metric, **more), rows).points]
+
+
+@pytest.fixture
+def rows(make_row):
+    return [
+        make_row("iflow", 1, 0.8, at={"end": {"mcc": 0.7}}, r=[0.9, 0.1], arm="small", cost=2.0),
+        make_row("ivae", 1, 0.4, at={"end": {"mcc": 0.3}}, r=[0.2, 0.4], arm="wide", cost=4.0),
+        make_row("ivae", 2, 0.5, at={"end": {"mcc": 0.2}}, r=[0.6, None], arm="wide", cost=4.0),
+    ]
+
+
+def test_filters_by_config_arm_and_seeds(rows):
+    assert values(rows, where={"model.name": "iflow"}) == [(0.8,)]
+    assert values(rows, where={"model.name": ["iflow", "ivae"], "data.layers": 3}, arm="wide",
+                  data_seeds=(2,)) == [(0.5,)]  # fmt: skip
+    assert values(rows, where={"model.none": 1}) == []
+
+
+def test_paths_arithmetic_and_lists(rows):
+    assert values(rows, "at.end.mcc") == [(0.7,), (0.3,), (0.2,)]
+    assert np.allclose(values(rows, minus="at.end.mcc"), [(0.1,), (0.1,), (0.3,)])
+    assert np.allclose(values(rows, over="cost", log=True), np.log([(0.4,), (0.1,), (0.125,)]))
+    assert values(rows[:2], "r", reduce="min") == [(0.1,), (0.2,)]
+    assert values(rows, "r", item=0) == [(0.9,), (0.2,), (0.6,)]
+
+
+def test_what_is_not_finite_or_diverged_is_lost_and_counted(rows, make_row):
+    diverged = make_row("ivae", 3, 0.1) | {"status": "diverged"}
+    sample = select("s", Selection("e", "r", reduce="min"), [*rows, diverged])
+    assert len(sample.points) == 2
+    assert sample.lost == 2
+
+
+def test_a_metric_that_no_row_has_names_the_nearest(rows):
+    with pytest.raises(ConfigError, match=r"holds? no metric at.end.mc; .* at.end.mcc"):
+        values(rows, "at.end.mc")
+    with pytest.raises(ConfigError, match="cost"):
+        values(rows, over="costs")

@@ -1,0 +1,197 @@
+"""The statistics of claims against SciPy's values and hand-made cases."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from repro.claims.registry import STATISTICS
+from repro.errors import ConfigError
+
+DRAW = np.random.default_rng(5)
+A = (0.7 + 0.1 * DRAW.standard_normal(12)).tolist()
+B = (0.6 + 0.1 * DRAW.standard_normal(12)).tolist()
+C = (0.65 + 0.1 * DRAW.standard_normal(12)).tolist()
+
+
+def found(name, samples, bound=0.0, **arguments):
+    return STATISTICS[name].function(samples, bound, **arguments)
+
+
+def test_mean_is_the_one_sample_t_test_at_the_bound(make_sample):
+    one = found("mean", [make_sample(A)], 0.7)
+    low, high = stats.ttest_1samp(A, 0.7).confidence_interval(0.95)
+    assert one.p == pytest.approx(stats.ttest_1samp(A, 0.7).pvalue)
+    assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
+    assert (one.n, one.unit) == (12, "data seeds")
+
+
+def test_model_seeds_of_a_data_seed_count_once(make_sample):
+    one = found("mean", [make_sample(A, model_seeds=(1, 2, 3))])
+    assert one.n == 12
+    assert one.value == pytest.approx(np.mean(A))
+
+
+@pytest.mark.parametrize(("test", "p"), [("t", stats.ttest_rel(A, B).pvalue),
+                                         ("wilcoxon", stats.wilcoxon(A, B).pvalue)])  # fmt: skip
+def test_paired_difference_pairs_by_seed(make_sample, test, p):
+    shuffled = make_sample(B, "b")
+    one = found("paired_difference", [make_sample(A), shuffled], test=test)
+    assert one.value == pytest.approx(np.mean(np.subtract(A, B)))
+    assert one.p == pytest.approx(p)
+
+
+def test_units_that_one_side_lacks_are_left_out(make_sample):
+    one = found("paired_difference", [make_sample(A), make_sample(B[:9], "b")])
+    assert one.n == 9
+    assert one.value == pytest.approx(np.mean(np.subtract(A[:9], B[:9])))
+
+
+def test_difference_is_welchs(make_sample):
+    one = found("difference", [make_sample(A), make_sample(B[:7], "b")])
+    truth = stats.ttest_ind(A, B[:7], equal_var=False)
+    low, high = truth.confidence_interval(0.95)
+    assert one.p == pytest.approx(truth.pvalue)
+    assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_interaction_is_the_difference_of_differences(make_sample):
+    samples = [make_sample(v, n) for v, n in ((A, "a"), (B, "b"), (C, "c"), (B, "d"))]
+    assert found("interaction", samples).value == pytest.approx(np.mean(np.subtract(A, C)))
+
+
+def test_the_best_rival_decides_at_bonferronis_level(make_sample):
+    one = found("best_of_arms", [make_sample(A), make_sample(B, "b"), make_sample(C, "c")])
+    gaps = np.subtract(A, C) if np.mean(C) > np.mean(B) else np.subtract(A, B)
+    low, high = stats.ttest_1samp(gaps, 0).confidence_interval(1 - 0.05 / 2)
+    assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
+    p = [stats.ttest_rel(A, other).pvalue for other in (B, C)]
+    assert one.p == pytest.approx(max(p))
+
+
+def test_an_ordering_is_as_strong_as_its_smallest_step(make_sample):
+    samples = [make_sample(v, n) for v, n in ((A, "a"), (C, "c"), (B, "b"))]
+    steps = [np.mean(np.subtract(A, C)), np.mean(np.subtract(C, B))]
+    assert found("ordering", samples).value == pytest.approx(min(steps))
+
+
+def test_repeated_measures_is_friedmans(make_sample):
+    samples = [make_sample(v, n) for v, n in ((A, "a"), (B, "b"), (C, "c"))]
+    one = found("repeated_measures", samples)
+    assert one.p == pytest.approx(stats.friedmanchisquare(A, B, C).pvalue)
+    means = [np.mean(v) for v in (A, B, C)]
+    assert one.value == pytest.approx(max(means) - min(means))
+
+
+def test_spreads_are_compared_by_brown_and_forsythe(make_sample):
+    wide = [2 * v for v in B]
+    one = found("spread_difference", [make_sample(wide), make_sample(C, "c")])
+    assert one.p == pytest.approx(stats.levene(wide, C, center="median").pvalue)
+    assert one.value == pytest.approx(np.std(wide, ddof=1) - np.std(C, ddof=1))
+    assert one.low < one.value < one.high
+
+
+def test_a_share_is_wilsons_and_the_exact_binomial_test(make_sample):
+    values = [0.01] * 3 + [0.5] * 7
+    one = found("share", [make_sample(values)], 0.1, below=0.05)
+    truth = stats.binomtest(3, 10, 0.1)
+    bounds = truth.proportion_ci(method="wilson")
+    assert (one.low, one.high) == (pytest.approx(bounds.low), pytest.approx(bounds.high))
+    assert one.p == pytest.approx(truth.pvalue)
+
+
+def test_a_share_counts_runs_with_any_or_every_value(make_sample):
+    lists = [[0.01, 0.02], [0.5, 0.01], [0.5, 0.6]]
+    assert found("share", [make_sample(lists)], below=0.05).value == pytest.approx(2 / 3)
+    each = found("share", [make_sample(lists)], below=0.05, each="value")
+    assert (each.value, each.n) == (0.5, 6)
+
+
+def test_paired_shares_are_mcnemars_and_unpaired_ones_fishers(make_sample):
+    first, second = [0.0] * 8 + [1.0] * 2, [0.0] * 2 + [1.0] * 8
+    samples = [make_sample(first), make_sample(second, "b")]
+    one = found("share_difference", samples, below=0.5)
+    assert one.p == pytest.approx(stats.binomtest(6, 6, 0.5).pvalue)
+    two = found("share_difference", samples, below=0.5, paired=False)
+    assert two.p == pytest.approx(stats.fisher_exact([[8, 2], [2, 8]]).pvalue)
+    assert one.value == pytest.approx(0.6)
+    assert two.value == pytest.approx(0.6)
+
+
+def test_extremes_and_constants_check_every_row(make_sample):
+    assert found("largest", [make_sample([1e-7, 3e-6])]).value == 3e-6
+    assert found("smallest", [make_sample([[0.2, 0.1], [0.3, 0.4]])]).value == 0.1
+    assert found("common_value", [make_sample([7, 7])]).value == 7
+    assert math.isnan(found("common_value", [make_sample([7, 8])]).value)
+    assert math.isnan(found("largest", [make_sample([1e-7, math.nan])]).value), "a lost run fails"
+
+
+def test_rank_counts_from_the_highest(make_sample):
+    assert found("rank", [make_sample([0.1, 0.9, 0.5])], data_seed=3).value == 2
+
+
+def by_depth(make_row, slope, seeds=8, model="a"):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    draw = np.random.default_rng(len(model))
+    rows = [make_row(model, seed, slope * layers + 0.01 * draw.standard_normal(), layers=layers)
+            for layers in (2, 3, 4, 6) for seed in range(seeds)]  # fmt: skip
+    return select(model, Selection("e", "mcc"), rows)
+
+
+def test_a_trend_is_the_mean_slope_and_pages_test(make_row):
+    sample = by_depth(make_row, 0.1)
+    one = found("trend", [sample], along="data.layers", test="page")
+    table = np.array([sample.at("data.layers", k).series("data_seed") for k in (2, 3, 4, 6)]).T
+    assert one.value == pytest.approx(np.mean([stats.linregress((2, 3, 4, 6), r).slope
+                                               for r in table]))  # fmt: skip
+    assert one.p == pytest.approx(2 * stats.page_trend_test(table, method="exact").pvalue)
+    t = found("trend", [sample], along="data.layers")
+    assert t.low < 0.1 < t.high
+    assert t.n == 8
+
+
+def test_a_trend_of_a_difference_and_on_logarithmic_axes(make_row):
+    samples = [by_depth(make_row, 0.3), by_depth(make_row, 0.1, model="bb")]
+    assert found("trend", samples, along="data.layers").value == pytest.approx(0.2, abs=0.01)
+    rows = [make_row("m", s, (1 + s) * k**2.0, layers=k) for s in (1, 2) for k in (2, 4, 8)]
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    power = found("trend", [select("m", Selection("e", "mcc"), rows)], along="data.layers",
+                  log_x=True, log_y=True)  # fmt: skip
+    assert power.value == pytest.approx(2.0)
+
+
+def test_a_correlation_is_spearmans_and_partial_where_a_third_is_given(make_sample):
+    samples = [make_sample(v, n) for v, n in ((A, "a"), (B, "b"), (C, "c"))]
+    one = found("correlation", samples[:2])
+    assert one.value == pytest.approx(stats.spearmanr(A, B).statistic)
+    r = stats.spearmanr(np.array([A, B, C]).T).statistic
+    partial = (r[0, 1] - r[0, 2] * r[1, 2]) / ((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)) ** 0.5
+    two = found("correlation", samples)
+    assert two.value == pytest.approx(partial)
+    assert two.low < two.value < two.high
+
+
+def test_a_correlation_within_data_seeds_ignores_what_data_sets_differ_in(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    rows = [make_row("m", d, 10.0 * d + m, model_seed=m, loss=-20.0 * d + m)
+            for d in range(5) for m in (1, 2, 3)]  # fmt: skip
+    samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
+    assert found("correlation", samples).value == pytest.approx(-1)
+    assert found("correlation", samples, within="data_seed").value > 0.9
+
+
+def test_a_published_number_stands_for_itself():
+    one = found("published", [], value=0.765, low=0.75, high=0.78)
+    assert (one.value, one.low, one.high) == (0.765, 0.75, 0.78)
+
+
+def test_a_wrong_word_names_the_right_ones(make_sample):
+    with pytest.raises(ConfigError, match="t, wilcoxon"):
+        found("paired_difference", [make_sample(A), make_sample(B)], test="z")

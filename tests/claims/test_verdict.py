@@ -1,0 +1,124 @@
+"""From estimates to verdicts: the rules, the n that would decide, Holm's correction."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from repro.claims.estimate import Estimate
+from repro.claims.judge import judge
+from repro.claims.registry import STATISTICS
+from repro.claims.schema import Claim, Primary, Rule, Selection
+from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED, decide, rule_p
+from repro.report.power import t_test_power
+
+UP = Estimate(0.3, 0.1, 0.5, 20, "data seeds", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"),
+    [
+        (Rule("above", 0.0), HOLDS),
+        (Rule("above", 0.6), FAILS),
+        (Rule("above", 0.2), UNDECIDED),
+        (Rule("above", 0.45, negligible=0.1), FAILS),
+        (Rule("below", 0.0), FAILS),
+        (Rule("below", 1.0), HOLDS),
+        (Rule("below", 0.05, negligible=0.01), FAILS),
+        (Rule("differs_from", 0.0), HOLDS),
+        (Rule("differs_from", 0.2), UNDECIDED),
+        (Rule("differs_from", 0.2, negligible=0.4), FAILS),
+        (Rule("within", 0.3, 0.25), HOLDS),
+        (Rule("within", 0.3, 0.1), UNDECIDED),
+        (Rule("within", 0.9, 0.1), FAILS),
+        (Rule("equals", 0.3), HOLDS),
+        (Rule("equals", 0.31), FAILS),
+    ],
+)
+def test_the_rules(rule, verdict):
+    p = rule_p(UP, rule)
+    assert decide(UP, rule, p).verdict == verdict
+
+
+def test_an_interval_without_its_p_does_not_decide():
+    assert decide(UP, Rule("above", 0.0), 0.06).verdict == UNDECIDED
+
+
+def test_an_exact_number_needs_no_p():
+    exact = Estimate(1e-6, 1e-6, 1e-6, 3, exact=True)
+    assert decide(exact, Rule("below", 1e-5), math.nan).verdict == HOLDS
+    assert decide(exact, Rule("below", 1e-7), math.nan).verdict == FAILS
+
+
+def test_what_cannot_be_computed_is_undecided():
+    assert decide(Estimate(math.nan, method="no pair"), Rule("above", 0), math.nan).reason == (
+        "no pair"
+    )
+
+
+def test_an_undecided_difference_says_the_n_with_80_percent_power(make_sample):
+    values = [0.3, -0.2, 0.25, -0.1, 0.05, 0.1]
+    found = STATISTICS["mean"].function([make_sample(values)], 0.0)
+    decision = decide(found, Rule("above", 0.0), found.p)
+    dz = found.value / (sum((v - found.value) ** 2 for v in values) / 5) ** 0.5
+    assert decision.verdict == UNDECIDED
+    assert t_test_power(dz, decision.n) >= 0.8 > t_test_power(dz, decision.n - 1)
+
+
+def claim(name, rows, rule, family=None, test=None, **more):
+    selections = {key: Selection("e", "mcc", where={"model.name": key}) for key in rows}
+    test = test or Primary("paired_difference", tuple(rows))
+    return Claim(name, "p", "s", "s", selections, test, rule, family=family, **more)
+
+
+@pytest.fixture
+def rows(make_row):
+    gaps = [0.1, 0.02, 0.15, -0.03, 0.12, 0.06, 0.09, -0.01]
+    rows = [make_row("a", seed, 0.5 + gap) for seed, gap in enumerate(gaps, 1)]
+    return rows + [make_row("b", seed, 0.5) for seed in range(1, 9)]
+
+
+def test_changing_a_rows_metric_changes_the_verdict(rows, make_evidence):
+    one = claim("F1", "ab", Rule("above", 0.0))
+    before = judge([one], lambda name, scale: make_evidence(rows))[0]
+    assert before.verdict == HOLDS
+    rows[0]["metrics"]["mcc"] = -3.0
+    after = judge([one], lambda name, scale: make_evidence(rows))[0]
+    assert after.verdict == UNDECIDED
+    assert after.decision.n > 8
+
+
+def test_holm_within_a_family_and_not_across(rows, make_evidence):
+    single = claim("x", "ab", Rule("above", 0.0))
+    alone = judge([single], lambda *_: make_evidence(rows))[0]
+    family = [claim(str(i), "ab", Rule("above", 0.0), "f") for i in range(3)]
+    together = judge([*family, single], lambda *_: make_evidence(rows))
+    assert [one.p for one in together[:3]] == [pytest.approx(3 * alone.p)] * 3
+    assert together[3].p == alone.p
+    assert [one.verdict for one in together] == [UNDECIDED] * 3 + [HOLDS]
+
+
+def test_a_claim_without_rows_says_the_command(rows, make_evidence):
+    only_a = [row for row in rows if row["id"] == "a3"]
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: make_evidence(only_a))[0]
+    assert found.verdict == NOT_RUN
+    assert found.command == "repro run experiment=e scale=paper"
+    assert "b (e)" in found.decision.reason
+
+
+def test_the_first_scale_with_rows_decides_and_its_reductions_are_kept(rows, make_evidence):
+    def find(name, scale):
+        if scale == "paper":
+            return make_evidence([])
+        return make_evidence(rows, scale, ["Fewer seeds."])
+
+    found = judge([claim("F", "ab", Rule("above", 0))], find)[0]
+    assert (found.scale, found.reductions, found.verdict) == ("reduced", ("Fewer seeds.",), HOLDS)
+
+
+def test_missing_runs_are_counted_and_have_a_command(rows, make_evidence):
+    stored = make_evidence(rows)
+    partly = replace(stored, rows=tuple(rows[:-2]))
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: partly)[0]
+    assert (found.stored, found.asked, found.estimate.n) == (14, 16, 6)
+    assert found.command.startswith("repro run")
