@@ -34,6 +34,7 @@ class IFlow(IdentifiableModel):
     noise_stream = "dropout"
     exact = True
     one_hot: Tensor
+    flow: Any  # a bijection from x to z
 
     def __init__(self, config: Mapping[str, Any], dim: int, segments: int) -> None:
         super().__init__()
@@ -41,10 +42,14 @@ class IFlow(IdentifiableModel):
         self.dropout = float(config["dropout"])
         self.activation = str(config["natural_parameters"])
         self.log_pi = bool(config["log_pi"])
-        self.flow = _released_flow(config, dim)
+        self.flow = self._make_flow(config)
         widths = config.get("lambda_hidden") or lambda_widths(segments)
         self.prior = _relu_network(segments, widths, 2 * dim)
         self.register_buffer("one_hot", torch.eye(segments), persistent=False)
+
+    def _make_flow(self, config: Mapping[str, Any]) -> nn.Module:
+        """The bijection from x to z, as released for vectors."""
+        return _released_flow(config, self.dim)
 
     def draw_noise(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Scaled keep masks (K, blocks, hidden, B), or None without dropout."""
