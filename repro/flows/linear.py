@@ -1,4 +1,4 @@
-"""Linear bijections: permutation and LU."""
+"""Linear bijections: permutations, scaling and LU."""
 
 from __future__ import annotations
 
@@ -36,6 +36,44 @@ class Permutation(Bijection):
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the order of y (B, D); the log-determinant (B,) is 0."""
         return y[:, self.back], torch.zeros_like(y[:, 0])
+
+
+class Reverse(Bijection):
+    """The features in reverse order.
+
+    Source: Papamakarios et al. 2017 (MAF, arXiv 1705.07057), between its layers.
+    """
+
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Reverse x (B, D); the log-determinant (B,) is 0."""
+        return x.flip(-1), torch.zeros_like(x[:, 0])
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Reverse y (B, D) back; the log-determinant (B,) is 0."""
+        return y.flip(-1), torch.zeros_like(y[:, 0])
+
+
+class DiagonalScaling(Bijection):
+    """A positive scale for each of D features, 1 to begin with.
+
+    Source: Dinh et al. 2014 (NICE, arXiv 1410.8516), section 3.3.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.log_scales = nn.Parameter(torch.zeros(dim))
+
+    def forward(
+        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Scale x (B, D); the log-determinant (B,) is the sum of the log-scales, sign included."""
+        return x * self.log_scales.exp(), self.log_scales.sum().expand(x.shape[0])
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Scale y (B, D) back."""
+        return y * (-self.log_scales).exp(), -self.log_scales.sum().expand(y.shape[0])
 
 
 class LULinear(Bijection):

@@ -8,13 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from repro.flows.orthogonal import random_orthogonal
 from repro.flows.parametric import Family, affine, by_layer
-
-
-def random_orthogonal(dim: int) -> Tensor:
-    """An orthogonal matrix (D, D) from the uniform (Haar) distribution."""
-    q, r = torch.linalg.qr(torch.randn(dim, dim, dtype=torch.float64))
-    return (q * r.diagonal().sign()).to(torch.get_default_dtype())
 
 
 def random_permutation(dim: int) -> Tensor:

@@ -8,7 +8,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from repro.flows.base import Bijection
 
@@ -94,9 +93,9 @@ def by_layer(values: Tensor, length: int, sizes: Sequence[int]) -> tuple[Tensor,
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The products W x + b (B, O) of x (B, I), with W (O, I), b (O,) or a row's own (B, ...)."""
+    """The values W x + b (B, O) of x (B, I), with W (O, I) or (B, O, I), b (O,) or (B, O)."""
     if weight.dim() == 2:
-        return F.linear(x, weight, bias)
+        return torch.addmm(bias, x, weight.T)
     return torch.baddbmm(bias.unsqueeze(-1), weight, x.unsqueeze(-1)).squeeze(-1)
 
 

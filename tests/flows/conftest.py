@@ -1,6 +1,7 @@
 """The list of bijections that every property is tested on: a new flow is one more line in it."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from repro.flows.autoregressive import AutoregressiveAffine, AutoregressiveSpline
 from repro.flows.base import Bijection, Chain, Inverted
 from repro.flows.conditioners import Conditioner, ResidualConditioner
+from repro.flows.convolution import CircularConvolution, ConvolutionalCoupling
 from repro.flows.coupling import (
     AdditiveCoupling,
     AffineCoupling,
@@ -18,12 +20,14 @@ from repro.flows.coupling import (
     Split,
     VolumePreservingCoupling,
 )
-from repro.flows.linear import LULinear, Permutation
+from repro.flows.linear import DiagonalScaling, LULinear, Permutation, Reverse
 from repro.flows.nice import Nice
+from repro.flows.orthogonal import Orthogonal
 from repro.flows.parametric import Amortised, Family, Static
 from repro.flows.planar import Planar
 from repro.flows.radial import Radial
 from repro.flows.spline import ElementwiseSpline
+from repro.flows.sylvester import Sylvester
 
 BOUND = 3.0
 BINS = 5
@@ -78,6 +82,9 @@ FAMILIES: dict[str, Callable[[int], Family]] = {
     "nice_permutation_scaled": lambda dim: Nice(
         dim, 3, 6, depth=2, mixing="permutation", scaling=True, activation="tanh"
     ),
+    "sylvester_orthogonal": lambda dim: Sylvester(dim, 2, min(dim - 1, 3)),
+    "sylvester_householder": lambda dim: Sylvester(dim, 2, reflections=3),
+    "circular_convolution": lambda dim: CircularConvolution(dim, 2),
 }
 
 
@@ -99,6 +106,9 @@ def conditional_residual(inputs: int, outputs: int) -> Conditioner:
 
 BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "permutation": Permutation,
+    "reverse": lambda dim: Reverse(),
+    "diagonal_scaling": DiagonalScaling,
+    "orthogonal": Orthogonal,
     "lu": LULinear,
     "elementwise_spline": lambda dim: ElementwiseSpline(dim, BINS, BOUND),
     "autoregressive_spline": spline,
@@ -118,14 +128,20 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "conditional_spline_coupling": lambda dim: Given(
         SplineCoupling(Split(dim), conditional_residual, BINS, BOUND)
     ),
+    "convolutional_coupling": lambda dim: ConvolutionalCoupling(Split(dim), residual),
     "autoregressive_affine": lambda dim: AutoregressiveAffine(dim, 12, 2),
     "inverted_autoregressive_affine": lambda dim: Inverted(AutoregressiveAffine(dim, 12, 1)),
     "conditional_autoregressive_spline": lambda dim: Given(
         AutoregressiveSpline(dim, 12, 2, BINS, BOUND, CONTEXT)
     ),
 }
-# Of one feature none passes a coupling, and an autoregressive one sees no context.
-SMALLEST = {name: 2 for name in BIJECTIONS if "coupling" in name or "conditional" in name}
+# Of one feature none passes a coupling, an autoregressive one sees no context, none is rotated.
+SMALLEST = {
+    name: 2
+    for name in BIJECTIONS
+    if any(kind in name for kind in ("coupling", "conditional", "orthogonal", "sylvester"))
+}
+LARGEST = {"circular_convolution": 100.0}  # its inverse grows exponentially
 
 
 @dataclass(frozen=True)
@@ -155,7 +171,9 @@ class Case:
         """Points (N, D) at 0, at the box's edge, next to it and at +-`sizes`: alike and mixed."""
         edge = torch.tensor(BOUND)
         inside, outside = torch.nextafter(edge, edge * 0), torch.nextafter(edge, edge * 2)
-        values = torch.tensor([0.0, BOUND, inside, outside, *sizes])
+        largest = LARGEST.get(self.name, math.inf)
+        within = (min(size, largest) for size in sizes)
+        values = torch.tensor([0.0, BOUND, inside, outside, *within])
         values = torch.cat((values, -values))
         source = torch.Generator().manual_seed(1)
         mixed = values[torch.randint(len(values), (40, self.dim), generator=source)]

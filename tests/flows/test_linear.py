@@ -1,9 +1,9 @@
-"""Permutation and LU: what they are made of."""
+"""Permutations, scaling and LU: what they are made of."""
 
 import pytest
 import torch
 
-from repro.flows.linear import LULinear, Permutation
+from repro.flows.linear import DiagonalScaling, LULinear, Permutation, Reverse
 
 
 def shaken_lu(dim):
@@ -64,3 +64,19 @@ def test_a_permutation_only_reorders_and_is_drawn_from_the_global_generator():
 
 def test_a_permutation_travels_with_the_state():
     assert set(Permutation(3).state_dict()) == {"order", "back"}
+
+
+def test_reverse_puts_the_last_feature_first():
+    y, log_det = Reverse()(torch.arange(8.0).view(2, 4))
+    assert y.tolist() == [[3, 2, 1, 0], [7, 6, 5, 4]]
+    assert log_det.tolist() == [0, 0]
+
+
+def test_a_scaling_that_contracts_has_a_negative_log_det():
+    layer = DiagonalScaling(3)
+    assert torch.equal(layer(torch.ones(1, 3))[0], torch.ones(1, 3))
+    with torch.no_grad():
+        layer.log_scales.copy_(torch.tensor([-2.0, 0.5, 0.0]))
+    y, log_det = layer(torch.ones(2, 3))
+    torch.testing.assert_close(y, torch.tensor([-2.0, 0.5, 0.0]).exp().expand(2, 3))
+    torch.testing.assert_close(log_det, torch.tensor([-1.5, -1.5]))
