@@ -31,7 +31,7 @@ def test_eighty_layers_start_near_the_identity(name, amortised):
     x, context = torch.randn(50, DIM), torch.randn(50, CONTEXT)
     y, log_det = flow(x, None, context)
     assert (y - x).norm(dim=-1).max() < 0.25 * x.norm(dim=-1).mean()
-    assert log_det.abs().max() < 1.0  # of the 57 nats that an entropy of 40 features is
+    assert log_det.abs().max() < 2.0  # of the 57 nats that an entropy of 40 features is
     (y.square().sum() / 2 - log_det.sum()).backward()
     for parameter in flow.parameters():
         assert parameter.grad.isfinite().all()
