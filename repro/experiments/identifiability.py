@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from repro.data.sources import Sources, generate
-from repro.errors import ConfigError, StoreError
+from repro.errors import ConfigError
 from repro.experiments.evaluation import evaluate
-from repro.jobs import Context, Interrupted, Outcome, SeedPair
+from repro.experiments.pack import TrainedPack, initialised
+from repro.jobs import Context, Outcome, SeedPair
 from repro.models.base import IdentifiableModel, count_parameters
 from repro.models.registry import make_model
-from repro.randomness import generator
-from repro.training.batches import Batches, batches_per_epoch
-from repro.training.checkpoint import read_checkpoint
-from repro.training.fit import Fit, FitHooks, StopTraining
+from repro.training.batches import Batches, Shared, batches_per_epoch
+from repro.training.fit import Fit
 from repro.training.noise import NoiseSource
 from repro.training.schedules import make_schedule
 from repro.training.seed_stack import SeedStack
@@ -32,15 +31,10 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
         Interrupted: when asked to stop, with the checkpoint on disk.
         StoreError: if the checkpoint to go on from is damaged or another job's.
     """
-    pack = Pack(config, seeds, context)
-    try:
-        pack.train()
-    except StopTraining as stop:
-        raise Interrupted from stop
-    return pack.outcomes()
+    return Pack(config, seeds, context).run()
 
 
-class Pack:
+class Pack(TrainedPack):
     """One job in progress: its data sets, its stacked models, their training and their metrics.
 
     `at` holds, for each seed, the metrics by evaluation point ("2500", ..., "end").
@@ -49,67 +43,47 @@ class Pack:
     def __init__(
         self, config: Mapping[str, Any], seeds: Sequence[SeedPair], context: Context
     ) -> None:
-        self.config, self.seeds, self.context = config, tuple(seeds), context
-        torch.backends.cuda.matmul.allow_tf32 = context.tf32
         self.updates = count_updates(config)
-        self._watch = [i for i in config["evaluation"]["at"] if i < self.updates]
-        self._check_primary()
-        unique = {pair.data_seed: generate(config["data"], pair.data_seed) for pair in seeds}
-        self.sources = [unique[pair.data_seed] for pair in seeds]
-        self.model, self.fit = _make_fit(config, self.seeds, self.sources, context.device)
         self.at: list[dict[str, dict[str, Any]]] = [{} for _ in seeds]
         self.latents: Tensor | None = None  # (S, N, D) once the primary evaluation is made
-        if context.resume_from is not None:
-            self._resume()
+        watch = [i for i in config["evaluation"]["at"] if i < self.updates]
+        self._check_primary(config, watch)
+        super().__init__(config, seeds, context)
+        self.watch = watch
 
-    def train(self) -> None:
-        """Make every remaining update, evaluating on the way and at the end."""
-        context = self.context
-        self.fit.run(
-            FitHooks(
-                watch=self._watch,
-                after=lambda iteration: self._evaluate(str(iteration)),
-                extra_state=self._extra_state,
-                progress=context.progress,
-                stop_requested=context.stop_requested,
-                checkpoint=context.checkpoint,
-                checkpoint_seconds=60 * context.checkpoint_minutes,
-            )
-        )
+    def make_fit(self) -> Fit:
+        """Draw the data sets, make the models and their training."""
+        unique = {p.data_seed: generate(self.config["data"], p.data_seed) for p in self.seeds}
+        self.sources = [unique[pair.data_seed] for pair in self.seeds]
+        self.model, fit = _make_fit(self.config, self.seeds, self.sources, self.context.device)
+        return fit
+
+    def after(self, iteration: int) -> None:
+        """Evaluate after the update of a watched iteration."""
+        self._evaluate(str(iteration))
+
+    def finish(self) -> None:
+        """Evaluate after the last update."""
         self._evaluate("end")
 
-    def outcomes(self) -> list[Outcome]:
-        """One outcome a seed: `done` with its metrics, or `diverged` with the iteration."""
-        return [self._outcome(index) for index in range(len(self.seeds))]
-
-    def _check_primary(self) -> None:
-        primary = self.config["evaluation"]["primary"]
-        points = [str(i) for i in self._watch] + ["end"]
+    def _check_primary(self, config: Mapping[str, Any], watch: Sequence[int]) -> None:
+        primary = config["evaluation"]["primary"]
+        points = [*(str(i) for i in watch), "end"]
         if primary not in points:
             raise ConfigError(
                 f"evaluation.primary={primary} is never reached in {self.updates} updates; "
                 f"choose one of {', '.join(points)}"
             )
 
-    def _resume(self) -> None:
-        path = self.context.resume_from
-        assert path is not None
-        try:
-            self._take(read_checkpoint(path))
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise StoreError(
-                f"the checkpoint {path} does not belong to this job ({error!r}); delete it and "
-                "run again: the job then starts from its beginning"
-            ) from error
-        self.context.resumed_at = self.fit.iteration
+    def extra_state(self) -> dict[str, Any]:
+        """Metrics so far, and the latents of the primary evaluation."""
+        return {"at": self.at, "latents": self.latents}
 
-    def _take(self, saved: Mapping[str, Any]) -> None:
-        packed = [SeedPair(*pair) for pair in saved["pack"]]
-        rows = [packed.index(pair) for pair in self.seeds]
-        self.fit.load(saved["fit"], rows)
+    def take(self, saved: Mapping[str, Any], rows: Sequence[int]) -> None:
+        """Take this pack's metrics and latents from a checkpoint."""
         self.at = [saved["at"][row] for row in rows]
         if saved["latents"] is not None:
-            self.latents = saved["latents"][rows]
+            self.latents = saved["latents"][list(rows)]
 
     def _evaluate(self, point: str) -> None:
         evaluation = self.config["evaluation"]
@@ -124,7 +98,8 @@ class Pack:
                 found["learning_rate"] = float(self.fit.schedule.rates[index])
                 self.at[index][point] = found
 
-    def _outcome(self, index: int) -> Outcome:
+    def outcome(self, index: int) -> Outcome:
+        """`done` with the seed's metrics, or `diverged` with the iteration."""
         pair = self.seeds[index]
         diverged_at = int(self.fit.diverged_at[index])
         common = {"parameters": count_parameters(self.model), "at": self.at[index]}
@@ -134,10 +109,6 @@ class Pack:
         primary = self.at[index][self.config["evaluation"]["primary"]]
         metrics = {**primary, "updates": self.updates, **common}
         return Outcome(pair, "done", metrics, self._arrays(index))
-
-    def _extra_state(self) -> dict[str, Any]:
-        pack = [list(pair) for pair in self.seeds]
-        return {"pack": pack, "at": self.at, "latents": self.latents}
 
     def _arrays(self, index: int) -> dict[str, np.ndarray] | None:
         if self.latents is None or not self.context.keep_arrays:
@@ -169,22 +140,18 @@ def _make_fit(
     """A model of the pack (for its size and noise) and the training of all of them."""
     training = config["training"]
     model_seeds = [pair.model_seed for pair in seeds]
-    models = {seed: _initialised(config, seed) for seed in dict.fromkeys(model_seeds)}
+    data = config["data"]
+    models = {
+        seed: initialised(seed, lambda: make_model(config["model"], data["dim"], data["segments"]))
+        for seed in dict.fromkeys(model_seeds)
+    }
     model = models[model_seeds[0]]
     stack = SeedStack([models[seed] for seed in model_seeds], device)
     x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(device)
     segment = torch.from_numpy(sources[0].segment).to(device)
-    batches = Batches(x, segment, model_seeds, training["batch_size"], training["order"])
+    batches = Batches([x, Shared(segment)], model_seeds, training["batch_size"], training["order"])
     noise = NoiseSource(model_seeds, model.noise_stream, model.draw_noise, device)
     updates = count_updates(config)
     rate = training["learning_rate"]
     schedule = make_schedule(training["schedule"], rate, len(seeds), updates, device)
     return model, Fit(stack, batches, noise, schedule, updates, training["log_every"])
-
-
-def _initialised(config: Mapping[str, Any], model_seed: int) -> IdentifiableModel:
-    """A fresh model, its initial weights and permutations drawn from the model seed alone."""
-    data = config["data"]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(model_seed, "init").initial_seed())
-        return make_model(config["model"], data["dim"], data["segments"])

@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from repro.training.batches import Batches
+from repro.training.batches import Feed
+from repro.training.best import Best
 from repro.training.checkpoint import write_checkpoint
+from repro.training.gradients import Gradients
 from repro.training.noise import NoiseSource
-from repro.training.optimisers import StackedAdam
+from repro.training.optimisers import Optimiser, StackedAdam, make_optimiser
 from repro.training.replay import Replayed
-from repro.training.schedules import Schedule
+from repro.training.schedules import Schedule, make_schedule
 from repro.training.seed_stack import SeedStack
 
 
@@ -45,6 +47,10 @@ class FitHooks:
 class Fit:
     """The state of one pack's training: everything that a checkpoint keeps.
 
+    A batch is a tuple of tensors (S, B, ...), and the stacked model's `forward(*batch, noise)` is
+    its loss, a scalar; with `annealing`, a function of the zero-based iteration, it is
+    `forward(*batch, noise, value)`. `best`, if there is one, measures and keeps on the way.
+
     Every tensor that belongs to seeds has them in its first dimension, so that a checkpoint of a
     larger pack can be cut down to some of its seeds. `window_mean` (S,) is the mean training loss
     in nats of the last closed window of iterations (the released code's logged loss) and
@@ -57,15 +63,22 @@ class Fit:
     def __init__(
         self,
         stack: SeedStack,
-        batches: Batches,
+        batches: Feed,
         noise: NoiseSource,
         schedule: Schedule,
         updates: int,
         window: int = 25,
+        *,
+        optimiser: Optimiser | None = None,
+        gradients: Gradients | None = None,
+        annealing: Callable[[int], float] | None = None,
+        best: Best | None = None,
     ) -> None:
         self.stack, self.batches, self.noise, self.schedule = stack, batches, noise, schedule
         self.updates, self.window = updates, window
-        self.adam = StackedAdam(stack.parameters)
+        self.optimiser = optimiser or StackedAdam(stack.parameters)
+        self.gradients = gradients or Gradients(stack.parameters)
+        self.annealing, self.best = annealing, best
         self.iteration = 0  # updates made so far
         device = stack.device
         self.window_sum = torch.zeros(stack.size, dtype=torch.float64, device=device)
@@ -98,22 +111,35 @@ class Fit:
             hooks.progress(self.iteration, self.updates)
 
     def _iterate(self) -> None:
-        x, segment = self.batches.next()
-        noise, self._noise_dim = self.noise.next(x.shape[1])
-        losses = self._step(x, segment, noise)
+        batch = self.batches.next()
+        noise, self._noise_dim = self.noise.next(self.batches.rows)
+        losses = self._step(*batch, noise, *self._annealed())
         fresh = (self.diverged_at < 0) & ~losses.isfinite()
         self.diverged_at.masked_fill_(fresh, self.iteration)
         self._log(losses)
         self.schedule.after_iteration(self.iteration)
+        if self.best is not None:
+            self.best.after_iteration(self.iteration)
         self.iteration += 1
 
-    def _update(self, x: Tensor, segment: Tensor, noise: Tensor | None) -> Tensor:
+    def _annealed(self) -> tuple[Tensor, ...]:
+        """This iteration's value for the model, as a tensor, where it is annealed."""
+        if self.annealing is None:
+            return ()
+        dtype = next(iter(self.stack.parameters.values())).dtype
+        value = torch.tensor(self.annealing(self.iteration), dtype=dtype)
+        return (value.to(self.stack.device, non_blocking=True),)
+
+    def _update(self, *inputs: Tensor | None) -> Tensor:
         """Make one update of every seed whose losses have all been finite; the losses (S,)."""
-        in_dims = (0, 0, self._noise_dim)
-        losses = self.stack.call("forward", x, segment, noise, in_dims=in_dims)
-        gradients = torch.autograd.grad(losses.sum(), list(self.stack.parameters.values()))
+        after = (None,) if self.annealing is not None else ()
+        before = (0,) * (len(inputs) - 1 - len(after))
+        in_dims = (*before, self._noise_dim, *after)
+        losses = self.stack.call("forward", *inputs, in_dims=in_dims)
+        fresh = torch.autograd.grad(losses.sum(), list(self.stack.parameters.values()))
         losses = losses.detach().double()
-        self.adam.step(gradients, self.schedule.rates, (self.diverged_at < 0) & losses.isfinite())
+        active = (self.diverged_at < 0) & losses.isfinite()
+        self.optimiser.step(self.gradients.prepared(fresh), self.schedule.rates, active)
         return losses
 
     def _log(self, losses: Tensor) -> None:
@@ -129,7 +155,9 @@ class Fit:
         """Everything needed to go on: tensors (S, ...) under `seeds`, the rest beside them."""
         seeds = {
             **_prefixed("parameters", self.stack.state()),
-            **_prefixed("adam", self.adam.state()),
+            **_prefixed("optimiser", self.optimiser.state()),
+            **_prefixed("gradients", self.gradients.state()),
+            **_prefixed("best", self.best.state() if self.best is not None else {}),
             **_prefixed("schedule", self.schedule.state()),
             "window_sum": self.window_sum,
             "window_mean": self.window_mean,
@@ -149,7 +177,10 @@ class Fit:
         device = self.stack.device
         seeds = {name: value[chosen].to(device) for name, value in state["seeds"].items()}
         self.stack.load(_unprefixed("parameters", seeds))
-        self.adam.load(_unprefixed("adam", seeds))
+        self.optimiser.load(_unprefixed("optimiser", seeds))
+        self.gradients.load(_unprefixed("gradients", seeds))
+        if self.best is not None:
+            self.best.load(_unprefixed("best", seeds))
         self.schedule.load(_unprefixed("schedule", seeds))
         self.window_sum, self.window_mean = seeds["window_sum"], seeds["window_mean"]
         self.diverged_at.copy_(seeds["diverged_at"])
@@ -164,6 +195,36 @@ class Fit:
             write_checkpoint(hooks.checkpoint, {"fit": self.state(), **hooks.extra_state()})
         except OSError as error:  # a full disk, say: no reason to throw the training away
             warnings.warn(f"no checkpoint could be written: {error}", stacklevel=2)
+
+
+def fit_steps(
+    training: Mapping[str, Any],
+    stack: SeedStack,
+    batches: Feed,
+    noise: NoiseSource,
+    *,
+    annealing: Callable[[int], float] | None = None,
+    best: Best | None = None,
+) -> Fit:
+    """The training that a config of the kind `steps`, with its schedule, describes.
+
+    Raises:
+        ConfigError: an unknown optimiser or schedule.
+    """
+    device = str(stack.device)
+    rate, updates = training["learning_rate"], training["updates"]
+    return Fit(
+        stack,
+        batches,
+        noise,
+        make_schedule(training["schedule"], rate, stack.size, updates, device),
+        updates,
+        training["log_every"],
+        optimiser=make_optimiser(training, stack.parameters),
+        gradients=Gradients(stack.parameters, training["clip_norm"], training["zero_grad"]),
+        annealing=annealing,
+        best=best,
+    )
 
 
 def _prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

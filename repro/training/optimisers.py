@@ -1,11 +1,52 @@
-"""Adam for stacked seeds, each with its own learning rate and its own right to stand still."""
+"""Optimisers for stacked seeds, each with its own learning rate and right to stand still."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from repro.errors import ConfigError
+from repro.training.flat_optimisers import StackedAdamax, StackedRMSprop
+
+
+class Optimiser(Protocol):
+    """What updates parameters (S, ...) in place, seed by seed as torch.optim would."""
+
+    def step(self, gradients: Sequence[Tensor], rates: Tensor, active: Tensor) -> None:
+        """Update by gradients (S, ...) in the parameters' order; learning rates, activity (S,)."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors (S, ...) that a checkpoint keeps."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take the tensors of `state`, in place."""
+        ...
+
+
+def make_optimiser(config: Mapping[str, Any], parameters: Mapping[str, Tensor]) -> Optimiser:
+    """The optimiser that a training config names, with its `momentum` or `weight_decay`.
+
+    Raises:
+        ConfigError: for another name.
+    """
+    match config["optimiser"]:
+        case "adam":
+            return StackedAdam(parameters)
+        case "adamw":
+            return StackedAdam(parameters, weight_decay=config["weight_decay"], decoupled=True)
+        case "adamax":
+            return StackedAdamax(parameters)
+        case "rmsprop":
+            return StackedRMSprop(parameters, momentum=config["momentum"])
+    raise ConfigError(
+        f"unknown optimiser '{config['optimiser']}'; set training.optimiser to adam, adamw, adamax"
+        " or rmsprop"
+    )
 
 
 class StackedAdam:
@@ -13,8 +54,10 @@ class StackedAdam:
 
     torch.optim takes one learning rate for a tensor, so each seed's rows are handed to torch's
     own fused kernel as that seed's parameters. A seed that is not active is left untouched.
+    `decoupled` makes it AdamW.
 
-    Source: Kingma & Ba 2015, algorithm 1, as in torch.optim.Adam(fused=True).
+    Source: Kingma & Ba 2015, algorithm 1, as in torch.optim.Adam(fused=True); Loshchilov & Hutter
+    2019, algorithm 2, as in torch.optim.AdamW(fused=True).
     """
 
     def __init__(
@@ -22,8 +65,11 @@ class StackedAdam:
         parameters: Mapping[str, Tensor],
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled: bool = False,
     ) -> None:
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        self._fused = torch._fused_adamw_ if decoupled else torch._fused_adam_
         values = [value.detach() for value in parameters.values()]
         self._size = values[0].shape[0]
         self._first = [torch.zeros_like(value) for value in values]
@@ -56,7 +102,7 @@ class StackedAdam:
             for seed, rows in enumerate(by_seed):
                 values, first, second = self._rows[seed]
                 step, rate, skipped = self._scalars[seed]
-                torch._fused_adam_(
+                self._fused(
                     values,
                     list(rows),
                     first,
@@ -67,7 +113,7 @@ class StackedAdam:
                     beta1=beta1,
                     beta2=beta2,
                     lr=rate,
-                    weight_decay=0.0,
+                    weight_decay=self.weight_decay,
                     eps=self.eps,
                     maximize=False,
                     found_inf=skipped,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from repro.models.iflow import IFlow
 from repro.models.ivae import IVAE
-from repro.training.batches import Batches
+from repro.training.batches import Batches, Shared
 from repro.training.fit import Fit
 from repro.training.noise import NoiseSource
 from repro.training.schedules import make_schedule
@@ -65,7 +65,7 @@ class Setup:
 
     def feed(self, x: Tensor, model_seeds: Sequence[int]) -> tuple[Batches, NoiseSource]:
         model, segment = self.model(0), self.data(0)[1]
-        batches = Batches(x, segment, model_seeds, self.batch_size, self.order)
+        batches = Batches([x, Shared(segment)], model_seeds, self.batch_size, self.order)
         return batches, NoiseSource(model_seeds, model.noise_stream, model.draw_noise)
 
     def fit(self, pairs: Sequence[Pair], updates: int, x: Tensor | None = None) -> Fit:

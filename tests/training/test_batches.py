@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from repro.randomness import generator
-from repro.training.batches import Batches, batches_per_epoch
+from repro.training.batches import Batches, Shared, batches_per_epoch
 
 ROWS, SIZE = 23, 5
 
@@ -13,7 +13,7 @@ def make(model_seeds=(1,), order="fixed", rows=ROWS, size=SIZE):
     """Data in which seed s's row r is the number 100 s + r, in segment r."""
     numbers = torch.arange(rows) + 100 * torch.arange(len(model_seeds))[:, None]
     x = torch.stack((numbers, -numbers), dim=-1).float()
-    return Batches(x, torch.arange(rows), list(model_seeds), size, order)
+    return Batches([x, Shared(torch.arange(rows))], list(model_seeds), size, order)
 
 
 def epoch(batches):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from repro.training.batches import Batches
+from repro.training.batches import Batches, Shared
 from repro.training.fit import Fit, FitHooks, StopTraining
 from repro.training.noise import NoiseSource
 from repro.training.schedules import Schedule
@@ -43,10 +43,11 @@ def echo_fit(losses, updates, window=25):
     """A fit whose seed s has the loss losses[s, i] (S, N) at iteration i < N."""
     seeds, rows = losses.shape
     batches = Batches(
-        losses[..., None], torch.zeros(rows, dtype=torch.int64), [1] * seeds, 1, "fixed"
-    )
+        [losses[..., None], Shared(torch.zeros(rows, dtype=torch.int64))],
+        [1] * seeds, 1, "fixed",
+    )  # fmt: skip
     order = batches.state()["orders"]["1"]
-    batches._x = losses[:, torch.argsort(order)][..., None]
+    batches._data[0] = losses[:, torch.argsort(order)][..., None]
     noise = NoiseSource([1] * seeds, "noise", lambda batch, source: None)
     return Fit(SeedStack([Echo()] * seeds), batches, noise, Recorder(seeds), updates, window)
 
@@ -84,8 +85,8 @@ def test_a_rate_cut_by_a_window_holds_from_the_next_update(setup):
     fit = setup.fit([(1, 1), (2, 2)], updates=4)
     fit.window = 2
     used = []
-    step = fit.adam.step
-    fit.adam.step = lambda gradients, rates, active: (
+    step = fit.optimiser.step
+    fit.optimiser.step = lambda gradients, rates, active: (
         used.append(rates.tolist()),
         step(gradients, rates, active),
     )
@@ -178,8 +179,8 @@ def test_a_diverged_seed_stays_where_its_last_good_update_left_it(setup, equal_r
     for name, value in fit.stack.parameters.items():
         assert torch.equal(value[1], short.stack.parameters[name][1])
     assert all(
-        torch.equal(value[1], short.adam.state()[name][1])
-        for name, value in fit.adam.state().items()
+        torch.equal(value[1], short.optimiser.state()[name][1])
+        for name, value in fit.optimiser.state().items()
     )
 
 
