@@ -106,9 +106,9 @@ def run(args: argparse.Namespace) -> int:
     from repro.runner import overview
     from repro.runner.plan import jobs
 
-    planned = _plan(args.words, need_experiment=True)
+    planned, left_out = _with_data(args.words, _plan(args.words, need_experiment=True))
     todo = jobs(planned)
-    overview.tell(overview.plan_table(planned))
+    overview.tell("\n".join([overview.plan_table(planned), *left_out]))
     code = _run_jobs(planned, todo) if todo else 0
     overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
@@ -281,6 +281,19 @@ def _plan(
     from repro.runner.plan import plan as make_plan
 
     return make_plan(compose_all(words, need_experiment), open_ or open_store)
+
+
+def _with_data(
+    words: Sequence[str], planned: Sequence[PlannedCell]
+) -> tuple[list[PlannedCell], list[str]]:
+    """What can be run with the data that are there; `all` leaves the rest out and says so."""
+    from repro.config.tree import conf_folder
+    from repro.data.registry import load_registry
+    from repro.runner.needs import with_data
+
+    values = (word.partition("=")[2] for word in words if word.startswith("experiment="))
+    everything = any("all" in value.strip("[]").split(",") for value in values)
+    return with_data(planned, load_registry(conf_folder() / "datasets.yaml"), everything)
 
 
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:

@@ -28,7 +28,7 @@ ALLOWED = {
     "models": {"models", "flows", "data", "metrics", "training"},
     "experiments": {"experiments", "models", "flows", "data", "metrics", "training"},
     "config": {"config", "experiments.registry"},
-    "runner": {"runner", "experiments.registry", "config"},
+    "runner": {"runner", "experiments.registry", "config", "data.registry"},
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "runner.store", "runner.rows"},
     "claims": {"claims", "report", "figures.published", "config.nearest", "config.seeds"},

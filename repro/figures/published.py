@@ -28,19 +28,24 @@ class Published:
     `spread_kind` is sd_seeds | se_test_points | unknown | none, and `ddof` what that sd divides by
     (null: not stated); `origin` is printed (in the paper), stored (arithmetic on released result
     files), digitised or by_eye (read off a figure). `low` and `high` bound a 95 % interval
-    (of a digitised number: its reading limits), `component` counts sources from 1, and the metric
-    `energy` is in nats a point as the paper defines it.
+    (of a digitised number: its reading limits), `component` counts sources from 1, `length` is
+    that of a flow in layers, `codes` the number of values of a discrete latent variable, and the
+    metric `energy` is in nats a point as the paper defines it.
     """
 
     artefact: str
     experiment: str
     model: str
-    dim: int
     metric: str
     value: float
     source: str
+    dim: int | None = None
     layers: int | None = None
     variant: str | None = None
+    dataset: str | None = None
+    length: int | None = None
+    optimiser: str | None = None
+    codes: int | None = None
     hidden: int | None = None
     panel: str | None = None
     data_seed: int | None = None
@@ -59,10 +64,13 @@ FIELDS = {field.name: field for field in dataclasses.fields(Published)}
 REQUIRED = tuple(name for name, field in FIELDS.items() if field.default is dataclasses.MISSING)
 IDENTITY = (
     "artefact", "experiment", "model", "dim", "metric", "layers", "variant", "hidden", "panel",
-    "data_seed", "component",
+    "data_seed", "component", "dataset", "length", "optimiser", "codes",
 )  # fmt: skip
 NUMBERS = ("value", "spread", "low", "high")
-COUNTS = ("dim", "layers", "hidden", "data_seed", "component", "ddof", "n")
+COUNTS = (
+    "dim", "layers", "hidden", "data_seed", "component", "length", "codes", "ddof", "n",
+)  # fmt: skip
+LOOSE = ("dim",)  # may be left out of a question
 
 
 def load_published(folder: Path | str) -> pd.DataFrame:
@@ -82,11 +90,12 @@ def find_published(published: pd.DataFrame, **wanted: str | int) -> Published | 
     """Return the one published number whose columns equal `wanted`, or None where there is none.
 
     Columns that are part of a number's identity and not in `wanted` have to be empty, so that a
-    per-seed or per-source value is never taken for a mean.
+    per-seed or per-source value is never taken for a mean; only `dim` may be left out.
 
     Raises: ConfigError where several numbers match.
     """
-    optional: dict[str, Any] = {k: None for k in IDENTITY if k not in REQUIRED} | wanted
+    strict = (key for key in IDENTITY if key not in (*REQUIRED, *LOOSE))
+    optional: dict[str, Any] = dict.fromkeys(strict) | wanted
     found = [row for row in published.to_dict("records") if _matches(row, optional)]
     if len(found) > 1:
         raise ConfigError(

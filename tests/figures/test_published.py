@@ -27,7 +27,7 @@ def write(folder, *entries, top="paper: A paper"):
 
 
 def test_the_three_papers_are_there(published):
-    assert set(published["paper"]) == {"iflow", "re_iflow", "lekanne_deprez"}
+    assert set(published["paper"]) >= {"iflow", "re_iflow", "lekanne_deprez"}
     assert set(published.columns) == {"paper", "title"} | {
         field.name for field in dataclasses.fields(Published)
     }
@@ -143,3 +143,14 @@ def test_files_that_are_no_lists_of_entries_are_refused(tmp_path):
     (tmp_path / "nine.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match=r"nine\.yaml is not YAML"):
         load_published(tmp_path)
+
+
+def test_numbers_are_told_apart_by_data_set_length_and_optimiser(tmp_path):
+    entry = {key: value for key, value in GOOD.items() if key != "dim"} | {"dataset": "u1"}
+    published = load_published(
+        write(tmp_path, entry, *({**entry, "length": k, "value": float(k)} for k in (2, 8)))
+    )
+    wanted = {"experiment": "e", "model": "m", "metric": "mcc", "dataset": "u1"}
+    assert find_published(published, **wanted).value == 0.5
+    assert find_published(published, length=8, **wanted).value == 8.0
+    assert find_published(published, length=8, optimiser="adam", **wanted) is None

@@ -1,0 +1,50 @@
+"""Whether the data that planned cells need are there: asked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from repro.config.needs import needs
+from repro.data.registry import Dataset
+from repro.errors import DataError
+from repro.runner.plan import PlannedCell
+
+
+def absent(
+    planned: Sequence[PlannedCell], registry: Mapping[str, Dataset]
+) -> dict[str, tuple[list[str], str]]:
+    """The experiments that lack data for what they have left: the data sets, and where they go."""
+    lacking: dict[str, tuple[list[str], str]] = {}
+    for one in planned:
+        if not one.left:
+            continue
+        root = one.composition.data
+        for name in sorted(needs(one.cell.config, registry)):
+            there = all((root / file.path).is_file() for file in registry[name].files)
+            names = lacking.setdefault(one.cell.experiment, ([], str(root)))[0]
+            if not there and name not in names:
+                names.append(name)
+    return {experiment: found for experiment, found in lacking.items() if found[0]}
+
+
+def with_data(
+    planned: Sequence[PlannedCell], registry: Mapping[str, Dataset], leave_out: bool
+) -> tuple[list[PlannedCell], list[str]]:
+    """The cells of the experiments whose data are there, and a line on each that is left out.
+
+    Raises:
+        DataError: an experiment lacks data and is not to be left out; with the remedy.
+    """
+    lacking = absent(planned, registry)
+    lines = [_line(experiment, *found) for experiment, found in lacking.items()]
+    if lines and not leave_out:
+        raise DataError("\nrepro: ".join(lines))
+    return [one for one in planned if one.cell.experiment not in lacking], lines
+
+
+def _line(experiment: str, names: Sequence[str], root: str) -> str:
+    words = " ".join(names)
+    return (
+        f"experiment {experiment} needs data that are not in {root};"
+        f" get them with: repro data fetch {words}"
+    )
