@@ -1,6 +1,8 @@
-"""Settings for all tests: one thread a process, since pytest itself runs several."""
+"""Settings for all tests: one thread a process, as pytest itself runs several; one cache."""
 
 import os
+from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+os.environ.setdefault("REPRO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "repro"))

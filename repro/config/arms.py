@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import DictConfig
-
-from repro.config.experiment import own_value, plain
+from repro.config.experiment import own_value
 from repro.config.nearest import suggestion
 from repro.config.seeds import parse_seeds
 from repro.config.tree import Tree
@@ -38,7 +36,7 @@ class Arm:
 
 
 def read_arms(
-    tree: Tree, base: DictConfig, name: str, changes: dict[str, Any], chosen: Sequence[Any]
+    tree: Tree, base: Mapping[str, Any], name: str, changes: dict[str, Any], chosen: Sequence[Any]
 ) -> list[Arm]:
     """The arms of an experiment at a scale, those `chosen` alone; one of no name without any.
 
@@ -51,7 +49,7 @@ def read_arms(
     """
     tables = {}
     for word in ("arms", "arm_seeds", "arm_model_seeds"):
-        tables[word] = _merged(plain(base.get(word)) or {}, changes.pop(word, None) or {})
+        tables[word] = _merged(base.get(word) or {}, changes.pop(word, None) or {})
     arms = tables["arms"]
     by_scale = changes.pop("arm", None)
     wanted = [str(one) for one in chosen] or _listed(by_scale) or list(arms)

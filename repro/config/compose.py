@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from repro.config.arms import Arm, read_arms, refuse_twins, refuse_varied
 from repro.config.cost import by_arm_or_model, seconds_per_seed
 from repro.config.experiment import (
@@ -20,13 +17,13 @@ from repro.config.experiment import (
     about,
     block,
     for_model,
-    plain,
     refuse_unknown_top,
     sweep,
 )
 from repro.config.identity import identity, science
 from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, parse_words
+from repro.config.references import followed
 from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Experiment
 from repro.config.seeds import parse_seeds
 from repro.config.tasks import check_kinds, rules
@@ -118,14 +115,18 @@ def compose_defaults(tree: Tree, words: Sequence[str]) -> Composition:
 
 
 def read_settings(tree: Tree, words: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Checked values of each key on the command line; a later word for a key replaces the earlier.
+    """Checked values of each key on the command line.
 
     Raises:
-        ConfigError: an unknown key, choice or scale.
+        ConfigError: an unknown key, choice or scale, or two values for one key.
     """
     pairs = parse_words(words)
     settings = [tree.vocabulary.setting(key, value) for key, value in pairs]
     merged = _merge(settings)
+    for one in settings:
+        if one.values != merged[one.key]:
+            both = " and as ".join(_spelt(values) for values in (one.values, merged[one.key]))
+            raise ConfigError(f"{one.key} is given twice, as {both}; leave one of them out")
     for scale in merged.get("scale", ()):
         if scale not in SCALES:
             raise ConfigError(f"scale={scale} does not exist; {suggestion(str(scale), SCALES)}")
@@ -222,6 +223,10 @@ def _merge(settings: Iterable[Setting]) -> dict[str, tuple[Any, ...]]:
     return {setting.key: setting.values for setting in settings}
 
 
+def _spelt(values: Sequence[Any]) -> str:
+    return ",".join(str(value) for value in values)
+
+
 def _refuse_unused(unused: set[str], names: Iterable[str]) -> None:
     if unused:
         key = sorted(unused)[0]
@@ -232,9 +237,11 @@ def _refuse_unused(unused: set[str], names: Iterable[str]) -> None:
         )
 
 
-def _seed_pairs(base: DictConfig, settings: dict[str, tuple[Any, ...]]) -> tuple[SeedPair, ...]:
+def _seed_pairs(
+    base: Mapping[str, Any], settings: dict[str, tuple[Any, ...]]
+) -> tuple[SeedPair, ...]:
     data, model = (
-        parse_seeds(settings.pop(key, (plain(base.get(key)),))[0], key)
+        parse_seeds(settings.pop(key, (base.get(key),))[0], key)
         for key in ("seeds", "model_seeds")
     )
     return tuple(SeedPair(d, m) for m in model for d in data)
@@ -258,7 +265,8 @@ def _resolve(
     values = settled.values
     groups = {key: value for key, value in values.items() if key in tree.vocabulary.groups}
     unused -= set(groups)
-    config = copy.deepcopy(OmegaConf.masked_copy(tree.varied(_choice(name), groups), _PARTS))
+    composed = tree.varied(_choice(name), groups)
+    config = copy.deepcopy({part: composed[part] for part in _PARTS if part in composed})
     for key, value in values.items():
         if key not in groups and _takes(config, key):
             _set(config, key, value)
@@ -272,21 +280,28 @@ def _resolve(
     return _freeze(config)
 
 
-def _takes(config: DictConfig, key: str) -> bool:
+def _takes(config: Mapping[str, Any], key: str) -> bool:
+    """Whether a configuration has a key; one that is null counts."""
     parent, _, last = key.rpartition(".")
-    node = OmegaConf.select(config, parent) if parent else config
-    return isinstance(node, DictConfig) and last in node.keys()  # noqa: SIM118 - null counts
+    node = _node(config, parent)
+    return isinstance(node, dict) and last in node
 
 
-def _set(config: DictConfig, key: str, value: object) -> None:
-    try:
-        OmegaConf.update(config, key, value, merge=False)
-    except OmegaConfBaseException:
-        raise ConfigError(f"{key} does not take {value}; write {key}=VALUE") from None
+def _set(config: Mapping[str, Any], key: str, value: object) -> None:
+    parent, _, last = key.rpartition(".")
+    _node(config, parent)[last] = value
 
 
-def _freeze(config: DictConfig) -> Resolved:
-    found = _resolved_container(config)
+def _node(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - a section or a value
+    """What stands under a dotted key; None where there is nothing, the whole for no key."""
+    node: Any = config
+    for name in key.split(".") if key else ():
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def _freeze(config: Mapping[str, Any]) -> Resolved:
+    found = followed(config)
     sections = {name: dict(found[name]) for name in TOP}
     task = _task(found["task"])
     check_kinds(task, sections)
@@ -309,16 +324,6 @@ def _typed_section(name: str, values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(typed.get("at"), list):
         typed["at"] = sorted(set(typed["at"]))
     return typed
-
-
-def _resolved_container(config: DictConfig) -> dict[str, Any]:
-    try:
-        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"a reference in the configuration leads nowhere ({reason}); write a plain value"
-        ) from None
 
 
 def _task(name: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, Sweep
@@ -35,7 +34,7 @@ KNOWN = {
 }
 
 
-def refuse_unknown_top(base: DictConfig, name: str) -> None:
+def refuse_unknown_top(base: Mapping[str, Any], name: str) -> None:
     """Refuse a key that nothing reads.
 
     Raises:
@@ -47,7 +46,7 @@ def refuse_unknown_top(base: DictConfig, name: str) -> None:
             raise ConfigError(f"{key!s} in {where} is not a key; {suggestion(str(key), KNOWN)}")
 
 
-def about(tree: Tree, base: DictConfig, name: str) -> Experiment:
+def about(tree: Tree, base: Mapping[str, Any], name: str) -> Experiment:
     """What an experiment says besides its science, typed; nothing where there is none.
 
     Raises:
@@ -57,7 +56,7 @@ def about(tree: Tree, base: DictConfig, name: str) -> Experiment:
         return Experiment("", "", "", None, "", [], {}, {}, None, {})
     where = f"conf/experiment/{name}.yaml"
     found = {key: base[key] for key in ABOUT if key in base}
-    cost = plain(base.get("cost")) or {}
+    cost = base.get("cost") or {}
     for key in cost:
         if key not in COST:
             raise ConfigError(f"{where}: cost.{key} is not a key; {suggestion(key, COST)}")
@@ -74,13 +73,13 @@ def about(tree: Tree, base: DictConfig, name: str) -> Experiment:
     return typed
 
 
-def block(base: DictConfig, name: str, scale: str) -> dict[str, Any]:
+def block(base: Mapping[str, Any], name: str, scale: str) -> dict[str, Any]:
     """What a scale changes, as key or group -> value.
 
     Raises:
         ConfigError: a scale that does not exist.
     """
-    scales = plain(base.get("scales")) or {}
+    scales = base.get("scales") or {}
     for key in scales:
         if key not in SCALES:
             hint = suggestion(key, SCALES)
@@ -88,14 +87,14 @@ def block(base: DictConfig, name: str, scale: str) -> dict[str, Any]:
     return dict(scales.get(scale) or {})
 
 
-def for_model(tree: Tree, base: DictConfig, name: str) -> dict[str, dict[str, Any]]:
+def for_model(tree: Tree, base: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """What an experiment sets for the cells of one model alone: model -> key or group -> value.
 
     Raises:
         ConfigError: an unknown model, or a key that is not one model's.
     """
     where = f"for_model of experiment {name}"
-    blocks: dict[str, dict[str, Any]] = plain(base.get("for_model")) or {}
+    blocks: dict[str, dict[str, Any]] = base.get("for_model") or {}
     models = tree.choices("model")
     for model in blocks:
         if model not in models:
@@ -126,15 +125,10 @@ def own_value(
     return setting.key, setting.values[0]
 
 
-def sweep(tree: Tree, base: DictConfig) -> list[Setting]:
+def sweep(tree: Tree, base: Mapping[str, Any]) -> list[Setting]:
     """The axes of an experiment's grid."""
-    axes = plain(base.get("sweep")) or {}
+    axes = base.get("sweep") or {}
     return [
         tree.vocabulary.setting(key, Sweep(tuple(values)) if isinstance(values, list) else values)
         for key, values in axes.items()
     ]
-
-
-def plain(node: object) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """A node of a config as plain lists, dictionaries and values."""
-    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node

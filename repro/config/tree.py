@@ -8,15 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.singleton import Singleton
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 import repro
+from repro.config.cache import CompositionCache, Kept
 from repro.config.overrides import Vocabulary
 from repro.config.schema import SECTIONS
 from repro.errors import ConfigError
@@ -25,7 +22,7 @@ Choices = tuple[tuple[str, str], ...]  # (group, choice), in order
 
 
 class Tree:
-    """A conf folder; each combination of group choices is composed once and kept.
+    """A conf folder; each combination of group choices is composed once and kept, on disk too.
 
     Args:
         folder: holds config.yaml and the groups; None: the project's own.
@@ -33,8 +30,9 @@ class Tree:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or conf_folder()).resolve()
-        self._composed: dict[Choices, DictConfig] = {}
+        self._composed: dict[Choices, dict[str, Any]] = {}
         self._chosen: dict[Choices, dict[str, str]] = {}
+        self._cache = CompositionCache(self.folder)
 
     @functools.cached_property
     def experiments(self) -> list[str]:
@@ -68,17 +66,19 @@ class Tree:
         """Names of the files in a group, sorted; empty where the group does not exist."""
         return sorted(file.stem for file in (self.folder / group).glob("*.yaml"))
 
-    def compose(self, choices: Choices) -> DictConfig:
-        """The composed, unresolved configuration for some group choices; not to be changed.
+    def compose(self, choices: Choices) -> dict[str, Any]:
+        """The composed configuration for some group choices; not to be changed.
+
+        Values are plain, and references (`${...}`) not followed yet.
 
         Raises:
             ConfigError: a file of the tree is missing or malformed.
         """
         if choices not in self._composed:
-            self._composed[choices] = self._compose(choices)
+            self._composed[choices] = self._kept(choices) or self._compose(choices)
         return self._composed[choices]
 
-    def varied(self, experiment: Choices, groups: Mapping[str, str]) -> DictConfig:
+    def varied(self, experiment: Choices, groups: Mapping[str, str]) -> dict[str, Any]:
         """The composition of an experiment with some groups chosen anew.
 
         Choices that the experiment makes itself cost no second composition.
@@ -88,7 +88,18 @@ class Tree:
             return base
         return self.compose((*experiment, *groups.items()))
 
-    def _compose(self, choices: Choices) -> DictConfig:
+    def _kept(self, choices: Choices) -> dict[str, Any] | None:
+        """The composition that an earlier command has kept, if one has."""
+        kept = self._cache.load(choices)
+        if kept is None:
+            return None
+        self._chosen[choices] = kept.chosen
+        return kept.content
+
+    def _compose(self, choices: Choices) -> dict[str, Any]:
+        from hydra import compose
+        from hydra.errors import HydraException
+
         words = [f"{group}={choice}" for group, choice in choices]
         try:
             with _own_hydra(self.folder):
@@ -96,13 +107,15 @@ class Tree:
             self._chosen[choices] = dict(found.hydra.runtime.choices)
             with open_dict(found):
                 del found["hydra"]
+            plain = cast(dict[str, Any], OmegaConf.to_container(found))
         except (HydraException, OmegaConfBaseException, YAMLError) as error:
             reason = " ".join(str(error).split())
             raise ConfigError(
                 f"{self.folder} cannot be composed with {' '.join(words) or 'its defaults'}:"
                 f" {reason}; mend the file that it names"
             ) from None
-        return found
+        self._cache.save(choices, Kept(plain, self._chosen[choices]))
+        return plain
 
 
 def conf_folder() -> Path:
@@ -127,6 +140,10 @@ def register_resolvers() -> None:
 @contextmanager
 def _own_hydra(folder: Path) -> Iterator[None]:
     """Hydra set up for `folder`, whatever the caller has set up, which comes back afterwards."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+
     register_resolvers()
     outer: Any = Singleton._instances.pop(GlobalHydra, None)
     try:

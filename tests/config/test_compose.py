@@ -270,7 +270,8 @@ def test_a_mistake_in_a_models_own_values_is_one_message(
 
 
 def of(name: str, *words: str) -> Any:
-    [found] = compose_tree(TREE, [f"experiment={name}", "scale=paper", *words])
+    scale = () if any(word.startswith("scale=") for word in words) else ("scale=paper",)
+    [found] = compose_tree(TREE, [f"experiment={name}", *scale, *words])
     return found
 
 
@@ -391,6 +392,7 @@ def test_the_callers_values_are_not_shared_between_cells() -> None:
 def test_many_cells_need_one_composition_a_choice_of_groups(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("REPRO_CACHE", "off")
     made = []
     compose_once = Tree._compose
 
@@ -415,6 +417,9 @@ def test_many_cells_need_one_composition_a_choice_of_groups(
     ("words", "hint"),
     [
         (["training.batch_size=5001"], "at most 5000"),
+        (["model=ivae", "model=iflow"], "model is given twice, as ivae and as iflow; leave one"),
+        (["layers=3,4", "data.layers=5"], "data.layers is given twice, as 3,4 and as 5"),
+        (["seeds=1-4", "seeds=7"], "seeds is given twice, as 1-4 and as 7"),
         (["evaluation.primary='2500'"], "not evaluated in a run of 1580 updates.*end"),
         (["evaluation=checkpoint_10000"], "not evaluated"),
         (["scale=qick"], "nearest valid name is quick"),

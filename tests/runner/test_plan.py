@@ -22,10 +22,10 @@ PAIRS = [SeedPair(seed, 1) for seed in range(1, 11)]
 def compose(tmp_path: Path) -> Any:
     def make(*words: str) -> Any:
         fixed = ["experiment=identifiability_2d", "scale=paper", "model=ivae", "device=cpu",
-                 f"paths.results={tmp_path}"]  # fmt: skip
-        if not any(word.startswith("launcher") for word in words):
-            fixed.append("launcher.workers=1")
-        return compose_tree(TREE, [*fixed, *words])
+                 "launcher.workers=1", f"paths.results={tmp_path}"]  # fmt: skip
+        given = {word.partition("=")[0] for word in words}
+        kept = [word for word in fixed if word.partition("=")[0] not in given]
+        return compose_tree(TREE, [*kept, *words])
 
     return make
 
