@@ -10,7 +10,7 @@ TESTS ?= tests
 ROUNDS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev reproduce-all figures status test fault-test lint bench bench-runner clean
+.PHONY: help install install-dev reproduce-all figures report status test fault-test lint bench bench-runner clean
 
 help:  ## print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,13 @@ install-dev: $(VENV)/.installed-dev  ## the same, with what tests, lint and type
 reproduce-all: install  ## run every experiment that is not done yet, then draw all figures and tables (SCALE=quick)
 	$(REPRO) run experiment=all scale=$(SCALE)
 	$(REPRO) figures experiment=all scale=$(SCALE)
+	$(REPRO) report scale=$(SCALE)
 
 figures: install  ## draw all figures and tables from the stored results (SCALE=quick)
 	$(REPRO) figures experiment=all scale=$(SCALE)
+
+report: install  ## judge every claim on the stored results and write results/report.html and the README's table
+	$(REPRO) report --readme
 
 status: install  ## say what is done, missing, failed and diverged (SCALE=quick)
 	$(REPRO) status scale=$(SCALE)

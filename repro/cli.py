@@ -38,6 +38,7 @@ examples
   repro run experiment=identifiability_2d        make what is missing
   repro run experiment=identifiability_2d scale=paper layers=[3,4,5]
   repro figures experiment=identifiability_2d    draw from what is stored
+  repro report                                   every claim's verdict with its evidence, a page
   repro config experiment=identifiability_2d fidelity=as_published
   repro data generate sources data_seed=49 data.dim=5 data.segments=40 out=FILE.npz
 """
@@ -130,6 +131,15 @@ def figures(args: argparse.Namespace) -> int:
     return 0
 
 
+def report(args: argparse.Namespace) -> int:
+    """Judges every claim and writes the report; prints its files."""
+    from repro.page.command import make_report
+
+    for path in make_report(args.words, args.readme):
+        print(os.path.relpath(path))
+    return 0
+
+
 def config(args: argparse.Namespace) -> int:
     """Prints each resolved config with its id, as YAML."""
     from omegaconf import OmegaConf
@@ -202,6 +212,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     "run": (run, "make the rows that are missing"),
     "status": (status, "a line an experiment: done, missing, failed, diverged"),
     "figures": (figures, "draw figures and tables from what is stored"),
+    "report": (report, "judge every claim and write the report, from what is stored"),
     "config": (config, "print resolved configs with their ids"),
 }
 DATA_VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
@@ -258,6 +269,8 @@ def _add_verb(
     parser.add_argument("words", nargs="*", metavar=word)
     if name in ("plan", "status"):
         parser.add_argument("--json", action="store_true", help="print a JSON list instead")
+    if name == "report":
+        parser.add_argument("--readme", action="store_true", help="write the README's table too")
     parser.set_defaults(verb=function)
 
 

@@ -1,0 +1,90 @@
+"""A forest plot: effects with their intervals, one line each, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from repro.figures.style import FAINT, INK, MUTED, styled
+from repro.figures.tables import show_number
+
+WIDTH, LINE, HEAD, FOOT = 4.3, 0.27, 0.34, 0.5  # inches
+LEFT, RIGHT = 0.41, 0.74  # fractions: where the axes begin and end
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One line: its group, its label, the effect, its bounds and n."""
+
+    group: str
+    label: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@styled
+def figure_forest(marks: Sequence[Mark], axis: str) -> Figure:
+    """Draw the effects from top to bottom, a heading before each group, numbers on the right."""
+    groups = list(dict.fromkeys(mark.group for mark in marks))
+    rows = len(marks) + len(groups)
+    height = HEAD + rows * LINE + FOOT
+    figure = Figure(figsize=(WIDTH, height))
+    FigureCanvasAgg(figure)
+    bottom, top = FOOT / height, 1 - HEAD / height
+    axes = figure.add_axes((LEFT, bottom, RIGHT - LEFT, top - bottom))
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
+    _head(axes)
+    place = 0
+    for group in groups:
+        _text(axes, 0.0, place, group, "bold", INK)
+        place += 1
+        for mark in (one for one in marks if one.group == group):
+            _draw(axes, mark, place)
+            place += 1
+    axes.set_yticks([])
+    axes.set_xlabel(axis)
+    axes.grid(axis="x")
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _head(axes: Axes) -> None:
+    for x, text, side in ((RIGHT + 0.02, "mean [95 %]", "left"), (0.985, "n", "right")):
+        _text(axes, x, -0.95, text, "normal", MUTED, side)
+
+
+def _draw(axes: Axes, mark: Mark, place: float) -> None:
+    sure = mark.low > 0 or mark.high < 0
+    colour = INK if sure else MUTED
+    axes.plot([mark.low, mark.high], [place, place], color=colour, linewidth=1.3, zorder=2,
+              solid_capstyle="round")  # fmt: skip
+    face = colour if sure else "white"
+    axes.plot([mark.value], [place], marker="o", markersize=4.2, color=colour,
+              markerfacecolor=face, zorder=3)  # fmt: skip
+    _text(axes, 0.02, place, mark.label, "normal", INK)
+    low, mean, high = (show_number(v, 3, signed=True) for v in (mark.low, mark.value, mark.high))
+    _text(axes, RIGHT + 0.02, place, f"{mean} [{low}, {high}]", "normal", colour, size=5.6)
+    _text(axes, 0.985, place, str(mark.n), "normal", MUTED, "right", size=5.6)
+
+
+def _text(
+    axes: Axes,
+    x: float,
+    place: float,
+    text: str,
+    weight: str,
+    colour: str,
+    side: str = "left",
+    size: float = 6.6,
+) -> None:
+    """Write at a fraction of the figure's width, on a line of the axes."""
+    axes.annotate(text, (x, place), xycoords=("figure fraction", "data"), va="center", ha=side,
+                  size=size, weight=weight, color=colour, annotation_clip=False)  # fmt: skip

@@ -1,0 +1,96 @@
+"""The report's two files: one self-contained HTML page, and Markdown beside it."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from repro.figures.files import write_if_changed
+from repro.figures.forest import Mark, figure_forest
+from repro.figures.style import METADATA, publication_style
+from repro.page import words
+from repro.page.content import Content
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def html(content: Content) -> str:
+    """Write the page: no network, no script, every picture inside."""
+    template = _environment(escape=True).get_template("report.html.j2")
+    css = Markup((TEMPLATES / "report.css").read_text())
+    drawn = Markup(forest_svg(content)) if content.effects else ""
+    return template.render(content=content, css=css, forest=drawn).strip() + "\n"
+
+
+def markdown(content: Content) -> str:
+    """Write the report for reading in a repository; pictures and rows are linked."""
+    template = _environment(escape=False).get_template("report.md.j2")
+    text = template.render(content=content)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def headline_table(content: Content) -> str:
+    """The headline claims as a Markdown table, as the README has it."""
+    lines = [
+        "| | claim | published | ours | 95 % interval | n | verdict |",
+        "|---|---|---|--:|--:|--:|---|",
+    ]
+    for one in content.headline:
+        ours = f"{one.ours} ({one.quantity})" if one.quantity else one.ours
+        cells = (
+            one.id,
+            one.sentence,
+            one.published,
+            ours,
+            one.interval,
+            one.n,
+            f"**{one.verdict}**",
+        )
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(content: Content, folder: Path) -> list[Path]:
+    """Put report.html and report.md into a folder, each only where its bytes differ.
+
+    Raises: StoreError where a file cannot be written.
+    """
+    files = {"report.html": html(content), "report.md": markdown(content)}
+    for name, text in files.items():
+        write_if_changed(folder / name, text.encode())
+    return [folder / name for name in files]
+
+
+def forest_svg(content: Content) -> str:
+    """Draw the audit's effects as an SVG element without its XML header."""
+    marks = [
+        Mark(one.group, one.label, one.estimate.value, one.estimate.low, one.estimate.high,
+             one.estimate.n)
+        for one in content.effects
+    ]  # fmt: skip
+    figure = figure_forest(marks, f"difference in {content.settings.audit.metric}")
+    buffer = io.BytesIO()
+    with publication_style():
+        figure.savefig(buffer, format="svg", metadata=METADATA["svg"])
+    text = buffer.getvalue().decode()
+    return text[text.index("<svg") :]
+
+
+def _environment(escape: bool) -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=escape, trim_blocks=True, lstrip_blocks=True
+    )
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
+    found.filters["cell"] = _cell
+    found.filters["number"] = words.number
+    found.filters["markdown"] = lambda text: Markup(renderer.render(text))
+    return found
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|").replace("\n", " ")

@@ -1,0 +1,108 @@
+"""What conf/report.yaml says of the report: its order, its headline claims, its audit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from repro.config.nearest import suggestion
+from repro.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Group:
+    """Arms of an experiment against one of them, by a metric; `labels` are words for arms."""
+
+    label: str
+    experiment: str
+    baseline: str
+    metric: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The forest plot: its title, a sentence on how to read it, its metric and groups."""
+
+    title: str
+    about: str
+    metric: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the report may be told; `headline` are claim ids, `papers` file stems."""
+
+    title: str
+    about: str
+    headline: tuple[str, ...]
+    papers: tuple[str, ...]
+    figures_per_experiment: int
+    image_width: int
+    audit: Audit
+
+
+def read_settings(
+    file: Path,
+    claims: Collection[str],
+    papers: Collection[str],
+    experiments: Mapping[str, Collection[str]],
+) -> Settings:
+    """Read the report's settings; `experiments` are names with their arms.
+
+    Raises: ConfigError for a key or name that does not exist, with the nearest one.
+    """
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    except (OSError, OmegaConfBaseException, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{file} cannot be read ({reason}); restore or mend it") from None
+    raw = _typed(content, Settings, file.name)
+    for name in raw["headline"]:
+        _word(name, claims, f"{file.name}, headline")
+    for name in raw["papers"]:
+        _word(name, papers, f"{file.name}, papers")
+    audit = _typed(raw["audit"], Audit, f"{file.name}, audit")
+    groups = tuple(
+        _group(one, f"{file.name}, audit.groups[{i}]", experiments)
+        for i, one in enumerate(audit.pop("groups"))
+    )
+    lists = {name: tuple(raw.pop(name)) for name in ("headline", "papers")}
+    return Settings(**raw | lists | {"audit": Audit(**audit, groups=groups)})
+
+
+def _group(raw: object, where: str, experiments: Mapping[str, Collection[str]]) -> Group:
+    found = _typed(raw, Group, where)
+    _word(found["experiment"], experiments, where)
+    arms = experiments[found["experiment"]]
+    for arm in (found["baseline"], *found.get("labels", {}), *found.get("leave_out", ())):
+        _word(arm, arms, where)
+    return Group(**found | {"leave_out": tuple(found.get("leave_out", ()))})
+
+
+def _typed(raw: object, kind: type, where: str) -> dict[str, Any]:
+    fields = {one.name: one for one in dataclasses.fields(kind)}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where} is {raw!r}; write its keys {', '.join(fields)}")
+    for key in raw:
+        _word(key, fields, where)
+    for name, one in fields.items():
+        plain = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        if plain and name not in raw:
+            raise ConfigError(f"{where} has no `{name}`; add it")
+    return dict(raw)
+
+
+def _word(word: object, valid: Collection[str], where: str) -> None:
+    if word not in valid:
+        raise ConfigError(f"{where}: {word} does not exist; {suggestion(str(word), valid)}")

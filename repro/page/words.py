@@ -1,0 +1,154 @@
+"""A judgement in a reader's words: numbers, intervals, n, the verdict and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from repro.claims.judge import Judgement
+from repro.claims.schema import Claim, Number, Rule
+from repro.claims.verdict import NOT_RUN, UNDECIDED
+from repro.figures.tables import DASH, MINUS
+
+SENSIBLE = 10_000  # beyond this many units nobody would run it
+QUANTITIES = {
+    "mean": "mean of {0}",
+    "paired_difference": "{0} {minus} {1}",
+    "difference": "{0} {minus} {1}",
+    "best_of_arms": "{0} {minus} its best rival",
+    "ordering": "smallest step of {all}",
+    "interaction": "({0} {minus} {1}) {minus} ({2} {minus} {3})",
+    "repeated_measures": "highest {minus} lowest mean of {count} arms",
+    "spread_difference": "sd of {0} {minus} sd of {1}",
+    "share": "share of {0}",
+    "share_difference": "share of {0} {minus} share of {1}",
+    "largest": "largest {0}",
+    "smallest": "smallest {0}",
+    "common_value": "{0}",
+    "rank": "place of data seed {data_seed}",
+    "trend": "slope of {all} along {along}",
+    "correlation": "rank correlation of {0} and {1}",
+    "published": "published",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim's line of the verdict table, as text."""
+
+    id: str
+    sentence: str
+    source: str
+    published: str
+    ours: str
+    quantity: str
+    interval: str
+    n: str
+    verdict: str
+    why: str
+    scale: str
+    reductions: tuple[str, ...]
+
+
+def line(one: Judgement) -> Line:
+    """Put a judgement into words."""
+    return Line(
+        id=one.claim.id,
+        sentence=one.claim.sentence,
+        source=one.claim.source,
+        published=published(one.claim),
+        ours=DASH if one.verdict == NOT_RUN else number(one.estimate.value),
+        quantity="" if one.verdict == NOT_RUN else quantity(one.claim),
+        interval=interval(one),
+        n=count(one),
+        verdict=one.verdict,
+        why=why(one),
+        scale=one.scale,
+        reductions=one.reductions if one.verdict != NOT_RUN else (),
+    )
+
+
+def published(claim: Claim) -> str:
+    """The paper's number with its spread and n, or its words."""
+    if claim.published is None:
+        return claim.stated or DASH
+    return _published(claim.published) + (f"; {claim.stated}" if claim.stated else "")
+
+
+def quantity(claim: Claim) -> str:
+    """What the statistic is of, with the claim's own names of its selections."""
+    names = claim.test.of
+    joined = f" {MINUS} ".join(names) if claim.test.name == "trend" else ", ".join(names)
+    extra = {"minus": MINUS, "all": joined, "count": len(names), **claim.test.arguments}
+    text = QUANTITIES[claim.test.name].format(*names, **extra)
+    for word in ("below", "above"):
+        if word in claim.test.arguments and claim.test.name.startswith("share"):
+            text += f", {word} {claim.test.arguments[word]:g}"
+    return text
+
+
+def interval(one: Judgement) -> str:
+    """The bounds, or a dash where nothing is estimated."""
+    found = one.estimate
+    if one.verdict == NOT_RUN or found.exact or math.isnan(found.low):
+        return DASH
+    return f"[{number(found.low)}, {number(found.high)}]"
+
+
+def count(one: Judgement) -> str:
+    """How many units, and how many were declared where it is fewer."""
+    if one.verdict == NOT_RUN:
+        return DASH if one.claim.n is None else f"0 of {one.claim.n}"
+    n, wanted = one.estimate.n, one.claim.n
+    return f"{n} of {wanted}" if wanted is not None and n < wanted else f"{n}"
+
+
+def why(one: Judgement) -> str:
+    """The verdict's reason in a clause; for an undecided one the n that would decide."""
+    if one.verdict != UNDECIDED:
+        return one.decision.reason
+    n = one.decision.n
+    if n is None or n > SENSIBLE:
+        return f"{one.decision.reason}; no sensible n would decide"
+    return f"{one.decision.reason}; about {n:,} {one.estimate.unit} would decide"
+
+
+def rule(decide: Rule) -> str:
+    """The decision rule in words."""
+    bound = number(decide.bound)
+    text = {
+        "above": f"above {bound}",
+        "below": f"below {bound}",
+        "within": f"within ±{number(decide.margin or 0)} of {bound}",
+        "equals": f"equal to {bound}",
+        "differs_from": f"different from {bound}",
+    }[decide.comparison]
+    if decide.negligible is not None:
+        text += f"; less than {number(decide.negligible)} counts as nothing"
+    return text
+
+
+def number(value: float) -> str:
+    """A number to as many digits as a reader wants, with a true minus sign; a dash for nan."""
+    if math.isnan(value):
+        return DASH
+    size = abs(value)
+    if value == int(value) and (size >= 10 or value == 0):
+        text = f"{value:,.0f}"
+    elif size < 0.0005:
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:.3f}" if size < 10 else f"{value:,.2f}"
+    return text.replace("-", MINUS)
+
+
+def p_value(p: float) -> str:
+    """A p value to two digits; a dash for nan."""
+    return DASH if math.isnan(p) else "< 1e-6" if p < 1e-6 else f"{p:.2g}"
+
+
+def _published(given: Number) -> str:
+    text = number(given.value)
+    if given.spread is not None:
+        text += f" ({number(given.spread)})"
+    return text + (f", n {given.n}" if given.n is not None else "")

@@ -1,0 +1,129 @@
+"""The report's files: self-contained, the same bytes again, no torch, words that are checked."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import repro
+from repro.config.tree import project_root
+from repro.errors import ConfigError
+from repro.page.command import make_report
+from repro.page.readme import BEGIN, END, insert, parts
+from repro.page.render import headline_table, html, markdown, write
+
+VOID = {"meta", "link", "img", "br", "col", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects ids, links and sources, and checks that every tag is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.links, self.sources, self.open = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        self.sources += [found["src"]] if "src" in found else []
+        if tag not in VOID and not self.inside_svg():
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag == "svg" or not self.inside_svg():
+            assert self.open.pop() == tag
+
+    def inside_svg(self):
+        return "svg" in self.open
+
+
+@pytest.fixture(scope="module")
+def page(content):
+    return html(content)
+
+
+@pytest.fixture(scope="module")
+def reader(page):
+    found = Reader()
+    found.feed(page)
+    assert found.open == []
+    return found
+
+
+def test_the_page_needs_nothing_from_elsewhere(page, reader):
+    assert all(source.startswith("data:image/") for source in reader.sources)
+    assert "<script" not in page
+    assert not re.search(r"(url\(|@import|src=.?)https?:", page)
+    assert "prefers-color-scheme: dark" in page
+    assert len(page) < 8e6
+
+
+def test_every_link_leads_somewhere(reader, content):
+    for link in reader.links:
+        if link.startswith("#"):
+            assert link[1:] in reader.ids
+        else:
+            assert (content.results / link).is_file(), link
+    assert len(set(reader.ids)) == len(reader.ids)
+
+
+def test_every_claim_is_on_the_page_with_its_verdict(page, content):
+    for section in content.sections:
+        for proof in section.proofs:
+            assert f'id="claim-{proof.line.id}"' in page
+            assert proof.line.verdict in page
+
+
+def test_links_of_the_markdown_lead_somewhere(content):
+    text = markdown(content)
+    anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+               for head in re.findall(r"^#+ (.*)$", text, flags=re.M)}  # fmt: skip
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("#"):
+            assert link[1:] in anchors
+        else:
+            assert (content.results / link).is_file(), link
+
+
+def test_a_second_writing_changes_no_byte(content, tmp_path):
+    first = {path: path.stat().st_mtime_ns for path in write(content, tmp_path)}
+    assert {path: path.stat().st_mtime_ns for path in write(content, tmp_path)} == first
+
+
+def test_the_verb_reports_an_empty_store_without_torch(tmp_path):
+    run = "code = main(['report', 'scale=smoke']); print('torch' in sys.modules, code)"
+    code = f"import sys; from repro.cli import main\n{run}"
+    root = str(Path(repro.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": root, "REPRO_RESULTS": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                            check=False, env=env)  # fmt: skip
+    assert answer.stdout.splitlines()[-1] == "False 0", answer.stderr
+    text = (tmp_path / "smoke" / "report.md").read_text()
+    assert "**not run**" in text
+    assert "scale=smoke" in text
+
+
+@pytest.mark.parametrize("word", ["experiment=mcc_sweep", "seeds=1", "layers=3"])
+def test_words_that_choose_runs_are_refused(word):
+    with pytest.raises(ConfigError, match="about everything"):
+        make_report([word])
+
+
+def test_the_readme_shows_the_reports_headline(content):
+    _, between, _ = parts(project_root() / "README.md")
+    assert between.strip() == headline_table(content).strip(), "run `make report`"
+
+
+def test_a_readme_without_markers_is_refused(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text("nothing\n")
+    with pytest.raises(ConfigError, match="once each"):
+        insert(file, "table\n")
+    file.write_text(f"a\n{BEGIN}\nold\n{END}\nb\n")
+    insert(file, "new\n")
+    assert parts(file) == ("a\n", "\n\nnew\n\n", "\nb\n")
