@@ -14,7 +14,10 @@ from typing import cast
 from repro.errors import ConfigError
 from repro.jobs import Task
 
-TASKS: dict[str, str] = {"identifiability": "repro.experiments.identifiability:run"}
+TASKS: dict[str, str] = {
+    "identifiability": "repro.experiments.identifiability:run",
+    "baselines": "repro.experiments.baselines:run",
+}
 
 
 def _added() -> dict[str, str]:

@@ -44,7 +44,7 @@ def matched_correlations(s: ArrayLike, z: ArrayLike) -> Match:
     Source: Hyvarinen & Morioka 2016 (MCC); `mean_corr_coef` in `lib/metrics.py` of the released
     iFlow code (absolute Pearson correlations, linear assignment).
     """
-    correlations = _correlations(*_checked(s, z))
+    correlations = _correlations(*checked(s, z))
     assignment = _assign(np.abs(correlations))
     matched = correlations[np.arange(len(assignment)), assignment]
     return Match(np.abs(matched), assignment, np.where(matched < 0, -1, 1))
@@ -70,7 +70,7 @@ def within_segment_mcc(s: ArrayLike, z: ArrayLike, segment: ArrayLike) -> float:
 
     Source: ours; in 5D the observations themselves score .522 for data seed 49, .444 for 48.
     """
-    true, found = _checked(s, z)
+    true, found = checked(s, z)
     centred_s, centred_z = np.empty_like(true), np.empty_like(found)
     for own in _segments(segment, len(true)):
         centred_s[own], centred_z[own] = _centred(true[own]), _centred(found[own])
@@ -87,7 +87,12 @@ def _segments(segment: ArrayLike, points: int) -> list[Indices]:
     return found
 
 
-def _checked(s: ArrayLike, z: ArrayLike) -> tuple[Floats, Floats]:
+def checked(s: ArrayLike, z: ArrayLike) -> tuple[Floats, Floats]:
+    """Sources and latents (N, D) as float64.
+
+    Raises:
+        ValueError: as `matched_correlations`.
+    """
     true, found = np.asarray(s, np.float64), np.asarray(z, np.float64)
     if true.ndim != 2 or true.shape != found.shape or true.shape[1] == 0:
         raise ValueError(f"s {true.shape} and z {found.shape} must both be (N, D); reshape them")

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.tasks import identifiability
+from repro.config.tasks import baselines, identifiability
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 
-RULES: dict[str, Rules] = {"identifiability": identifiability.RULES}
+RULES: dict[str, Rules] = {
+    "identifiability": identifiability.RULES,
+    "baselines": baselines.RULES,
+}
 
 
 def rules(task: str) -> Rules:
