@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STREAMS = ("data", "init", "order", "noise", "dropout", "evaluation")
+# A stream's place decides its numbers: new ones go to the end.
+STREAMS = ("data", "init", "order", "noise", "dropout", "evaluation", "samples", "perturbation")
 
 
 def generator(seed: int, stream: str) -> torch.Generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from repro.training.seed_stack import SeedStack
 
 ROWS = 1000  # data rows a pass; fixed, so that a seed's numbers do not depend on its pack
 IMPORTANCE_ROWS = 125
+IMPORTANCE_SAMPLES = 250  # draws of each of them a pass, so that thousands fit into memory
 
 
 def evaluate(
@@ -33,10 +35,10 @@ def evaluate(
     """
     x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(stack.device)
     segment = torch.from_numpy(sources[0].segment).to(x.device)
-    noise = _Noise([pair.model_seed for pair in seeds], x.device)
+    noise = Noise([pair.model_seed for pair in seeds], x.device)
     with torch.no_grad():
-        sample, mean = _latents(stack, x, segment, noise)
-        bound, elbo = _likelihoods(stack, x, segment, noise, evaluation["importance_samples"])
+        sample, mean = latents(stack, x, segment, noise)
+        bound, elbo = likelihoods(stack, x, segment, noise, evaluation["importance_samples"])
     chosen = sample if evaluation["latent"] == "sample" else mean
     finite = torch.stack([t.flatten(1).isfinite().all(dim=1) for t in (sample, mean)]).all(dim=0)
     metrics: list[dict[str, Any] | None] = []
@@ -44,14 +46,14 @@ def evaluate(
         if not bool(finite[index]):
             metrics.append(None)
             continue
-        found = _identifiability(truth, chosen[index], sample[index], mean[index])
+        found = identifiability(truth, chosen[index], sample[index], mean[index])
         found["log_likelihood"] = float(bound[index])
         found["elbo"] = float(elbo[index])
         metrics.append(found)
     return metrics, chosen
 
 
-class _Noise:
+class Noise:
     """Standard normals from each model seed's evaluation stream, the same at every evaluation."""
 
     def __init__(self, model_seeds: Sequence[int], device: torch.device) -> None:
@@ -65,8 +67,8 @@ class _Noise:
         return torch.stack(draws)[self._member].to(self._device)
 
 
-def _latents(stack: SeedStack, x: Tensor, segment: Tensor, noise: _Noise) -> tuple[Tensor, Tensor]:
-    """Posterior samples and means, each (S, N, D)."""
+def latents(stack: SeedStack, x: Tensor, segment: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    """Posterior samples and means, each (S, N, D), of observations (S, N, D)."""
 
     def part(rows: slice) -> tuple[Tensor, Tensor]:
         normals = noise.draw(len(segment[rows]), x.shape[-1])
@@ -77,21 +79,43 @@ def _latents(stack: SeedStack, x: Tensor, segment: Tensor, noise: _Noise) -> tup
     return torch.cat(samples, dim=1), torch.cat(means, dim=1)
 
 
-def _likelihoods(
-    stack: SeedStack, x: Tensor, segment: Tensor, noise: _Noise, samples: int
+def likelihoods(
+    stack: SeedStack, x: Tensor, segment: Tensor, noise: Noise, samples: int
 ) -> tuple[Tensor, Tensor]:
     """Mean log-likelihood (or its importance-weighted bound) and ELBO, each (S,), nats a point."""
     exact = stack.base.exact  # one sample then says it all, and nothing is random about it
 
-    def part(rows: slice) -> tuple[Tensor, Tensor]:
-        normals = noise.draw(1 if exact else samples, len(segment[rows]), x.shape[-1])
+    def draw(count: int, rows: slice) -> tuple[Tensor, Tensor]:
+        normals = noise.draw(count, len(segment[rows]), x.shape[-1])
         inputs = (x[:, rows], segment[rows], normals)
         return stack.call("log_likelihood", *inputs, in_dims=(0, None, 0))
+
+    def part(rows: slice) -> tuple[Tensor, Tensor]:
+        counts = _counts(1 if exact else samples)
+        return _joined([draw(count, rows) for count in counts], counts)
 
     size = ROWS if exact else IMPORTANCE_ROWS
     bounds, elbos = zip(*_in_parts(part, len(segment), size), strict=True)
     joined = (torch.cat(values, dim=1).double().mean(dim=1) for values in (bounds, elbos))
     return tuple(joined)  # type: ignore[return-value]
+
+
+def _counts(samples: int) -> list[int]:
+    whole, rest = divmod(samples, IMPORTANCE_SAMPLES)
+    return [IMPORTANCE_SAMPLES] * whole + [rest] * (rest > 0)
+
+
+def _joined(
+    found: Sequence[tuple[Tensor, Tensor]], counts: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Bounds and ELBOs of all draws from those of `counts` draws each."""
+    if len(found) == 1:
+        return found[0]
+    total = sum(counts)
+    pairs = list(zip(found, counts, strict=True))
+    sums = torch.stack([bound + math.log(count) for (bound, _), count in pairs])
+    elbos = torch.stack([elbo * count / total for (_, elbo), count in pairs])
+    return torch.logsumexp(sums, dim=0) - math.log(total), elbos.sum(dim=0)
 
 
 def _in_parts(
@@ -100,7 +124,8 @@ def _in_parts(
     return [part(slice(start, start + size)) for start in range(0, rows, size)]
 
 
-def _identifiability(truth: Sources, chosen: Tensor, sample: Tensor, mean: Tensor) -> dict:
+def identifiability(truth: Sources, chosen: Tensor, sample: Tensor, mean: Tensor) -> dict:
+    """Correlations and MCCs, without unit, of one seed's latents (N, D), `chosen` ones first."""
     match = matched_correlations(truth.s, _array(chosen))
     at_mean = matched_correlations(truth.s, _array(mean))
     at_sample = matched_correlations(truth.s, _array(sample))

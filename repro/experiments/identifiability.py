@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repro.data.held_out import held_out_count, split
 from repro.data.sources import Sources, generate
 from repro.errors import ConfigError
 from repro.experiments.evaluation import evaluate
+from repro.experiments.headline import DataSet, measure
 from repro.experiments.pack import TrainedPack, initialised
 from repro.jobs import Context, Outcome, SeedPair
 from repro.models.base import IdentifiableModel, count_parameters
 from repro.models.registry import make_model
+from repro.randomness import generator
 from repro.training.batches import Batches, Shared, batches_per_epoch
 from repro.training.fit import Fit
 from repro.training.noise import NoiseSource
@@ -37,7 +40,8 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
 class Pack(TrainedPack):
     """One job in progress: its data sets, its stacked models, their training and their metrics.
 
-    `at` holds, for each seed, the metrics by evaluation point ("2500", ..., "end").
+    `at` holds, for each seed, the metrics by evaluation point ("2500", ..., "end") and `more` those
+    that are taken once, at the primary point, with `latents` and, where asked for, `samples`.
     """
 
     def __init__(
@@ -45,7 +49,9 @@ class Pack(TrainedPack):
     ) -> None:
         self.updates = count_updates(config)
         self.at: list[dict[str, dict[str, Any]]] = [{} for _ in seeds]
+        self.more: list[dict[str, Any]] = [{} for _ in seeds]
         self.latents: Tensor | None = None  # (S, N, D) once the primary evaluation is made
+        self.samples: Tensor | None = None  # (S, N', D)
         watch = [i for i in config["evaluation"]["at"] if i < self.updates]
         self._check_primary(config, watch)
         super().__init__(config, seeds, context)
@@ -53,8 +59,9 @@ class Pack(TrainedPack):
 
     def make_fit(self) -> Fit:
         """Draw the data sets, make the models and their training."""
-        unique = {p.data_seed: generate(self.config["data"], p.data_seed) for p in self.seeds}
-        self.sources = [unique[pair.data_seed] for pair in self.seeds]
+        unique = {p.data_seed: _data_set(self.config["data"], p.data_seed) for p in self.seeds}
+        self.data = [unique[pair.data_seed] for pair in self.seeds]
+        self.sources = [each.train for each in self.data]
         self.model, fit = _make_fit(self.config, self.seeds, self.sources, self.context.device)
         return fit
 
@@ -76,20 +83,27 @@ class Pack(TrainedPack):
             )
 
     def extra_state(self) -> dict[str, Any]:
-        """Metrics so far, and the latents of the primary evaluation."""
-        return {"at": self.at, "latents": self.latents}
+        """Metrics so far, and the latents and samples of the primary evaluation."""
+        arrays = {"latents": self.latents, "samples": self.samples}
+        return {"at": self.at, "more": self.more, **arrays}
 
     def take(self, saved: Mapping[str, Any], rows: Sequence[int]) -> None:
         """Take this pack's metrics and latents from a checkpoint."""
         self.at = [saved["at"][row] for row in rows]
+        self.more = [saved["more"][row] for row in rows]
         if saved["latents"] is not None:
             self.latents = saved["latents"][list(rows)]
+        if saved["samples"] is not None:
+            self.samples = saved["samples"][list(rows)]
 
     def _evaluate(self, point: str) -> None:
         evaluation = self.config["evaluation"]
         metrics, latents = evaluate(self.fit.stack, self.sources, self.seeds, evaluation)
         if point == evaluation["primary"]:
             self.latents = latents.cpu()
+            self.more, self.samples = measure(
+                self.fit.stack, self.data, self.seeds, self.config, latents
+            )
         for index, found in enumerate(metrics):
             if found is None and self.fit.diverged_at[index] < 0:
                 self.fit.diverged_at[index] = self.fit.iteration
@@ -102,33 +116,45 @@ class Pack(TrainedPack):
         """`done` with the seed's metrics, or `diverged` with the iteration."""
         pair = self.seeds[index]
         diverged_at = int(self.fit.diverged_at[index])
-        common = {"parameters": count_parameters(self.model), "at": self.at[index]}
+        low_at = int(self.fit.schedule.low_at[index])
+        common = {
+            "parameters": count_parameters(self.model),
+            "learning_rate_low_at": low_at if low_at >= 0 else None,
+            "at": self.at[index],
+        }
         if diverged_at >= 0:
             metrics = {"diverged_at": diverged_at, "updates": diverged_at, **common}
             return Outcome(pair, "diverged", metrics)
         primary = self.at[index][self.config["evaluation"]["primary"]]
-        metrics = {**primary, "updates": self.updates, **common}
+        metrics = {**primary, **self.more[index], "updates": self.updates, **common}
         return Outcome(pair, "done", metrics, self._arrays(index))
 
     def _arrays(self, index: int) -> dict[str, np.ndarray] | None:
         if self.latents is None or not self.context.keep_arrays:
             return None
         sources = self.sources[index]
+        samples = {} if self.samples is None else {"samples": self.samples[index].numpy()}
         return {
             "s": sources.s,
             "x": sources.x,
             "z": self.latents[index].numpy(),
             "segment": sources.segment.astype(np.int16),
+            **samples,
         }
 
 
 def count_updates(config: Mapping[str, Any]) -> int:
     """Number of parameter updates of a run: epochs x mini-batches, or `max_updates` if fewer."""
     data, training = config["data"], config["training"]
-    rows = data["segments"] * data["points_per_segment"]
+    held = held_out_count(data["points_per_segment"], data["held_out"])
+    rows = data["segments"] * (data["points_per_segment"] - held)
     updates = training["epochs"] * batches_per_epoch(rows, training["batch_size"])
     limit = training["max_updates"]
     return updates if limit is None else min(updates, limit)
+
+
+def _data_set(data: Mapping[str, Any], data_seed: int) -> DataSet:
+    return DataSet(*split(generate(data, data_seed), data["held_out"]))
 
 
 def _make_fit(
@@ -140,11 +166,7 @@ def _make_fit(
     """A model of the pack (for its size and noise) and the training of all of them."""
     training = config["training"]
     model_seeds = [pair.model_seed for pair in seeds]
-    data = config["data"]
-    models = {
-        seed: initialised(seed, lambda: make_model(config["model"], data["dim"], data["segments"]))
-        for seed in dict.fromkeys(model_seeds)
-    }
+    models = {seed: start(config, seed) for seed in dict.fromkeys(model_seeds)}
     model = models[model_seeds[0]]
     stack = SeedStack([models[seed] for seed in model_seeds], device)
     x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(device)
@@ -155,3 +177,22 @@ def _make_fit(
     rate = training["learning_rate"]
     schedule = make_schedule(training["schedule"], rate, len(seeds), updates, device)
     return model, Fit(stack, batches, noise, schedule, updates, training["log_every"])
+
+
+def start(config: Mapping[str, Any], model_seed: int) -> IdentifiableModel:
+    """The untrained model of a model seed, perturbed where `training.perturbation` asks for it."""
+    data, size = config["data"], config["training"]["perturbation"]
+    model = initialised(
+        model_seed, lambda: make_model(config["model"], data["dim"], data["segments"])
+    )
+    if size > 0:
+        _perturb(model, size, generator(model_seed, "perturbation"))
+    return model
+
+
+def _perturb(model: IdentifiableModel, size: float, source: torch.Generator) -> None:
+    """Multiply every parameter by 1 + `size` times a standard normal."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            normals = torch.randn(parameter.shape, generator=source, dtype=torch.float64)
+            parameter.mul_(1 + size * normals)

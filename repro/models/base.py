@@ -37,6 +37,10 @@ class IdentifiableModel(nn.Module):
         """
         raise NotImplementedError
 
+    def sample(self, segment: Tensor, source: torch.Generator | None = None) -> Tensor:
+        """Observations x (B, D) that the model makes of the segments u (B,)."""
+        raise NotImplementedError
+
 
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable values, entries hidden by masks included (as the papers count)."""

@@ -11,23 +11,34 @@ from torch import Tensor
 
 from repro.errors import ConfigError
 
+LOW = 1e-5  # a rate at which a run of these lengths has stopped learning
+
 
 class Schedule:
-    """Learning rates (S,) float64 that may change as training goes on; here they stay constant."""
+    """Learning rates (S,) float64 that may change as training goes on; here they stay constant.
+
+    `low_at` (S,) is the first zero-based iteration made at a rate below `LOW`, or -1.
+    """
 
     def __init__(self, rate: float, seeds: int, device: str = "cpu") -> None:
         self.initial = rate
         self.rates = torch.full((seeds,), rate, dtype=torch.float64, device=device)
+        self.low_at = torch.full((seeds,), -1, device=device)
 
     def after_iteration(self, iteration: int) -> None:
         """Set the rates of the next iteration; `iteration` counts from zero."""
+        self.advance(iteration)
+        self.low_at.masked_fill_((self.rates < LOW) & (self.low_at < 0), iteration + 1)
+
+    def advance(self, iteration: int) -> None:
+        """Change the rates (S,) for the iteration after this one, where a schedule does so."""
 
     def after_window(self, loss: Tensor) -> None:
         """Take the mean training loss (S,) in nats of a window of iterations that just ended."""
 
     def state(self) -> dict[str, Tensor]:
         """Tensors (S, ...) that a checkpoint keeps."""
-        return {"rates": self.rates}
+        return {"rates": self.rates, "low_at": self.low_at}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take the tensors of `state`, in place."""
@@ -66,7 +77,7 @@ class Plateau(Schedule):
         self.bad = torch.where(cut, 0, self.bad)
 
     def state(self) -> dict[str, Tensor]:
-        """Rates, best losses and counts of bad windows, each (S,)."""
+        """Rates, when they became low, best losses and counts of bad windows, each (S,)."""
         return super().state() | {"best": self.best, "bad": self.bad}
 
 
@@ -80,7 +91,7 @@ class Cosine(Schedule):
         super().__init__(rate, seeds, device)
         self.total = total
 
-    def after_iteration(self, iteration: int) -> None:
+    def advance(self, iteration: int) -> None:
         """Set the rates (S,) of the next iteration."""
         share = min(1.0, (iteration + 1) / self.total)
         self.rates.fill_(self.initial * 0.5 * (1 + math.cos(math.pi * share)))

@@ -9,6 +9,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from repro.config.compose import Composition, compose_all, compose_defaults, compose_tree
+from repro.config.identity import filled
 from repro.config.schema import SCALES
 from repro.config.tree import Tree, conf_folder
 from repro.errors import ConfigError
@@ -29,6 +30,8 @@ SCIENCE = {
     "evaluation": {"at": [2500, 5000, 7500, 10000], "primary": "end", "latent": "sample",
                    "importance_samples": 64},
 }  # fmt: skip
+IVAE = {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1, "decoder_variance": 0.01,
+        "prior_mean": "zero"}  # fmt: skip
 
 TEXT = (TREE.folder / "experiment" / f"{NAME}.yaml").read_text()
 COSTS = yaml.safe_load(TEXT)["cost"]["seconds_per_update"]
@@ -69,9 +72,8 @@ def test_the_paper_scale_reduces_nothing() -> None:
 def test_the_published_2d_protocol() -> None:
     found = composed("scale=paper")
     iflow, ivae = (cell.config for cell in found.cells)
-    assert iflow == SCIENCE
-    assert ivae["model"] == {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1,
-                             "decoder_variance": 0.01, "prior_mean": "zero"}  # fmt: skip
+    assert iflow == filled(SCIENCE)
+    assert ivae["model"] == filled({"model": IVAE})["model"]
     assert [tuple(pair) for pair in found.cells[0].seeds] == [(seed, 1) for seed in range(1, 11)]
     assert found.cells[0].seconds_per_seed == pytest.approx(1580 * COSTS["iflow"])
 

@@ -56,7 +56,9 @@ SCIENCE = [
     "training.max_updates=100", "training.order=reshuffle", "training/schedule=constant",
     "training/schedule=cosine", "training.schedule.factor=0.5", "training.schedule.patience=9",
     "training.log_every=50", "evaluation.at=[2500]", "evaluation.latent=mean",
-    "evaluation.importance_samples=65", "fidelity=as_published",
+    "evaluation.importance_samples=65", "fidelity=as_published", "data.held_out=0.5",
+    "training.perturbation=1e-7", "evaluation.held_out_samples=65",
+    "evaluation.held_out_points=50", "evaluation.samples_per_segment=10",
 ]  # fmt: skip
 
 

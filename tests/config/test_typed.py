@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from repro.config.identity import filled
 from repro.config.schema import SECTIONS
 from repro.config.tree import conf_folder
 from repro.config.typed import type_section
 from repro.errors import ConfigError
 
 PLATEAU = {"name": "plateau", "factor": 0.25, "patience": 10}
-IVAE = {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1, "decoder_variance": 0.01,
-        "prior_mean": "zero"}  # fmt: skip
+IVAE = filled({"model": {"name": "ivae", "hidden": 50, "depth": 3, "slope": 0.1,
+                         "decoder_variance": 0.01, "prior_mean": "zero"}})["model"]  # fmt: skip
 
 
 def with_ivae(**changes: Any) -> Any:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from repro.data.sources import generate
+from repro.experiments import evaluation as evaluation_module
 from repro.experiments.evaluation import evaluate
 from repro.jobs import SeedPair
 from repro.models.registry import make_model
@@ -134,3 +135,23 @@ def test_an_exact_likelihood_takes_few_large_parts_and_no_samples(stacked, model
         assert shapes == [(1, 1000), (1, 130)]
     else:
         assert shapes == [(4, 125)] * 9 + [(4, 5)]
+
+
+def test_many_draws_in_parts_are_one_estimate(stacked, monkeypatch):
+    """Five draws in parts of two are a bound between those of one and of many."""
+    monkeypatch.setattr(evaluation_module, "IMPORTANCE_SAMPLES", 2)
+    found = [(torch.tensor([[1.0]]), torch.tensor([[0.0]])),
+             (torch.tensor([[3.0]]), torch.tensor([[2.0]])),
+             (torch.tensor([[2.0]]), torch.tensor([[5.0]]))]  # fmt: skip
+    counts = evaluation_module._counts(5)
+    assert counts == [2, 2, 1]
+    bound, elbo = evaluation_module._joined(found, counts)
+    weights = [2 * math.exp(1.0), 2 * math.exp(3.0), math.exp(2.0)]
+    assert float(bound) == pytest.approx(math.log(sum(weights) / 5))
+    assert float(elbo) == pytest.approx((2 * 0 + 2 * 2 + 5) / 5)
+    stack, sources, seeds, evaluation = stacked(PAIRS[0])
+    [once] = evaluate(stack, sources, seeds, {**evaluation, "importance_samples": 5})[0]
+    monkeypatch.setattr(evaluation_module, "IMPORTANCE_SAMPLES", 250)
+    [whole] = evaluate(stack, sources, seeds, {**evaluation, "importance_samples": 5})[0]
+    assert once["log_likelihood"] == pytest.approx(whole["log_likelihood"], rel=0.02)
+    assert once["mcc"] == whole["mcc"]

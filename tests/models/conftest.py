@@ -23,8 +23,14 @@ IVAE_CONFIG = {
     "hidden": 50,
     "depth": 3,
     "slope": 0.1,
+    "activation": "lrelu",
     "decoder_variance": 0.01,
+    "decoder_noise": "fixed",
     "prior_mean": "zero",
+    "weight_reconstruction": 1.0,
+    "weight_information": 1.0,
+    "weight_correlation": 1.0,
+    "weight_dimensions": 1.0,
 }
 SMALL = {"hidden": 8, "flow_length": 2, "bins": 4}
 

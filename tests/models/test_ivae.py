@@ -174,7 +174,7 @@ def test_the_loss_needs_its_noise(make_ivae, batch):
 
 
 def test_the_network_is_linear_leaky_linear_with_xavier_weights():
-    network = LeakyNetwork(7, 2, hidden=50, depth=3, slope=0.1)
+    network = LeakyNetwork(7, 2, hidden=50, depth=3, slope=0.1, activation="lrelu")
     h = normals(10, 7)
     one, two, three = network.layers
     by_hand = three(F.leaky_relu(two(F.leaky_relu(one(h), 0.1)), 0.1))
@@ -182,4 +182,65 @@ def test_the_network_is_linear_leaky_linear_with_xavier_weights():
     for layer in network.layers:
         limit = math.sqrt(6 / sum(layer.weight.shape))
         assert 0.9 * limit < float(layer.weight.detach().abs().max()) <= limit
-    assert len(LeakyNetwork(7, 2, hidden=50, depth=1, slope=0.1).layers) == 1
+    assert len(LeakyNetwork(7, 2, hidden=50, depth=1, slope=0.1, activation="lrelu").layers) == 1
+
+
+def four(**changes):
+    names = ("reconstruction", "information", "correlation", "dimensions")
+    return {f"weight_{name}": changes.get(name, 1.0) for name in names}
+
+
+def test_the_weighted_objective_with_weights_of_one_is_the_elbo(make_ivae, batch):
+    x, segment = batch()
+    noise = normals(*x.shape)
+    plain = make_ivae(**four())
+    nearly = make_ivae(**four(reconstruction=1 + 1e-12))  # takes the other path
+    torch.testing.assert_close(nearly(x, segment, noise), plain(x, segment, noise))
+
+
+def test_each_weight_belongs_to_its_term(make_ivae, batch):
+    x, segment = batch(rows=6)
+    noise = normals(*x.shape)
+    model = make_ivae(**four(reconstruction=0.0, information=0.0, correlation=0.0, dimensions=1.0))
+    posterior, prior = parts(model, x, segment)
+    z = posterior.mean + posterior.stddev * noise
+    each = Normal(posterior.mean[None], posterior.stddev[None]).log_prob(z[:, None])
+    apart = (each.logsumexp(dim=1) - math.log(6)).sum(dim=-1)
+    joint = each.sum(dim=-1).logsumexp(dim=1) - math.log(6)
+    log_q = posterior.log_prob(z).sum(dim=-1)
+    expected = (apart - prior.log_prob(z).sum(dim=-1)).mean()
+    torch.testing.assert_close(model(x, segment, noise), expected)
+    model.weights = (0.0, 1.0, 0.0, 0.0)
+    torch.testing.assert_close(model(x, segment, noise), (log_q - joint).mean())
+    model.weights = (0.0, 0.0, 1.0, 0.0)
+    torch.testing.assert_close(model(x, segment, noise), (joint - apart).mean())
+
+
+def test_a_learnable_decoder_variance_starts_where_the_fixed_one_stays(make_ivae, batch):
+    x, segment = batch()
+    noise = normals(*x.shape)
+    fixed = make_ivae(spread=0.0)
+    learnable = make_ivae(spread=0.0, decoder_noise="learnable")
+    torch.testing.assert_close(learnable(x, segment, noise), fixed(x, segment, noise))
+    learnable(x, segment, noise).backward()
+    assert float(learnable.decoder_log_variance.grad) != 0
+    assert learnable.decoder_log_variance.exp().item() == pytest.approx(0.5)
+
+
+def test_xtanh_is_a_leaky_tanh():
+    network = LeakyNetwork(2, 2, hidden=4, depth=2, slope=0.1, activation="xtanh")
+    x = normals(5, 2)
+    h = network.layers[0](x)
+    torch.testing.assert_close(network(x), network.layers[1](h.tanh() + 0.1 * h))
+
+
+def test_samples_have_the_moments_of_a_linear_decoder(make_ivae):
+    model = make_ivae(depth=1, dim=2, prior_mean="trainable", decoder_variance=0.3)
+    segment = torch.full((40_000,), 2)
+    with torch.no_grad():
+        x = model.sample(segment, torch.Generator().manual_seed(0))
+        mean, variance = model._prior(segment[:1])
+        weight = model.decoder.layers[0].weight
+        spread = weight @ torch.diag(variance[0]) @ weight.T + 0.3 * torch.eye(2)
+        torch.testing.assert_close(x.mean(dim=0), model.decoder(mean)[0], atol=0.05, rtol=0)
+        torch.testing.assert_close(torch.cov(x.T), spread, atol=0.05, rtol=0.05)

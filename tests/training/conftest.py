@@ -27,7 +27,10 @@ IFLOW = {
     "natural_parameters": "softplus",
     "log_pi": False,
 }
-IVAE_CONFIG = {"depth": 3, "slope": 0.1, "decoder_variance": 0.1, "prior_mean": "zero"}
+IVAE_CONFIG = {"depth": 3, "slope": 0.1, "activation": "lrelu", "decoder_variance": 0.1,
+               "decoder_noise": "fixed", "prior_mean": "zero", "weight_reconstruction": 1.0,
+               "weight_information": 1.0, "weight_correlation": 1.0,
+               "weight_dimensions": 1.0}  # fmt: skip
 PLATEAU = {"name": "plateau", "factor": 0.25, "patience": 1}
 RATE = 3e-3
 Pair = tuple[int, int]  # data seed, model seed

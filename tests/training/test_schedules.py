@@ -5,7 +5,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from repro.errors import ConfigError
-from repro.training.schedules import Cosine, Plateau, Schedule, make_schedule
+from repro.training.schedules import LOW, Cosine, Plateau, Schedule, make_schedule
 
 RATE = 1e-3
 
@@ -121,3 +121,26 @@ def test_a_loaded_plateau_goes_on_as_the_old_one_would():
     for name, value in old.state().items():
         assert value.shape[0] == walks.shape[1]
         assert torch.equal(value, new.state()[name])
+
+
+def test_a_schedule_remembers_the_first_iteration_at_a_low_rate():
+    cosine, constant = Cosine(RATE, 2, total=100), Schedule(RATE, 2)
+    rates = [float(cosine.rates[0])]
+    for iteration in range(100):
+        cosine.after_iteration(iteration)
+        constant.after_iteration(iteration)
+        rates.append(float(cosine.rates[0]))
+    first = next(i for i, rate in enumerate(rates) if rate < LOW)
+    assert cosine.low_at.tolist() == [first, first]
+    assert constant.low_at.tolist() == [-1, -1]
+
+
+def test_each_seed_becomes_slow_by_itself_and_keeps_the_iteration_through_a_checkpoint():
+    schedule = Plateau(1.9e-5, 2, factor=0.5, patience=0)
+    schedule.after_window(torch.tensor([1.0, 1.0]))
+    schedule.after_window(torch.tensor([2.0, 0.5]))
+    schedule.after_iteration(7)
+    assert schedule.low_at.tolist() == [8, -1]
+    other = Plateau(1.9e-5, 2, factor=0.5, patience=0)
+    other.load(schedule.state())
+    assert other.low_at.tolist() == [8, -1]

@@ -12,11 +12,13 @@ NATURAL_PARAMETERS = ("softplus", "xi_only", "sigmoid", "sigmoid5")
 PRIOR_MEANS = ("zero", "trainable")
 ORDERS = ("fixed", "reshuffle")
 LATENTS = ("sample", "mean")
+ACTIVATIONS = ("lrelu", "xtanh")
+DECODER_NOISES = ("fixed", "learnable")
 
 
 @dataclass
 class Sources:
-    """Non-stationary sources behind a random mixing network."""
+    """Non-stationary sources behind a random mixing network, a share of each segment held out."""
 
     name: str
     dim: int = limited(at_least=2)
@@ -27,6 +29,7 @@ class Sources:
     centered: bool = limited()
     noise: float = limited(at_least=0.0)
     spread: str = limited(choices=SPREADS)
+    held_out: float = limited(at_least=0.0, below=1.0, example=0.5, omitted_at=0.0)
 
 
 @dataclass
@@ -55,16 +58,29 @@ class IVAE:
     slope: float = limited(at_least=0.0, below=1.0, example=0.1)
     decoder_variance: float = limited(above=0.0, example=0.01)
     prior_mean: str = limited(choices=PRIOR_MEANS)
+    activation: str = limited(choices=ACTIVATIONS, omitted_at="lrelu")
+    decoder_noise: str = limited(choices=DECODER_NOISES, omitted_at="fixed")
+    weight_reconstruction: float = limited(at_least=0.0, omitted_at=1.0)
+    weight_information: float = limited(at_least=0.0, omitted_at=1.0)
+    weight_correlation: float = limited(at_least=0.0, omitted_at=1.0)
+    weight_dimensions: float = limited(at_least=0.0, omitted_at=1.0)
 
 
 @dataclass
 class Scoring:
-    """When and how latents are scored; `at` in iterations from 0, `primary` one or "end"."""
+    """When and how latents are scored; `at` in iterations from 0, `primary` one or "end".
+
+    `held_out_points` (of each segment, null: all) is for likelihoods alone; identifiability is
+    scored on all held-out points.
+    """
 
     at: list[int] = limited(at_least=0)  # noqa: RUF009
     primary: str = limited()
     latent: str = limited(choices=LATENTS)
     importance_samples: int = limited(at_least=1)
+    held_out_samples: int = limited(at_least=1, omitted_at=64)
+    held_out_points: int | None = limited(at_least=1, omitted_at=None)
+    samples_per_segment: int = limited(at_least=0, omitted_at=0)
 
 
 @dataclass

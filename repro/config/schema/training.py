@@ -22,6 +22,7 @@ class Adam:
     order: str = limited(choices=ORDERS)
     log_every: int = limited(at_least=1)
     checkpoint_minutes: float = limited(at_least=0.0)
+    perturbation: float = limited(at_least=0.0, omitted_at=0.0)
 
 
 @dataclass

@@ -1,0 +1,151 @@
+"""What is measured once a run, where the headline is taken: shape, oracle, held-out data, samples.
+
+None of it changes what `evaluation` finds at any point of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repro.data.held_out import first_of_each_segment, fresh
+from repro.data.sources import Sources, oracle_log_likelihood
+from repro.experiments.evaluation import Noise, identifiability, latents, likelihoods
+from repro.jobs import SeedPair
+from repro.metrics.geometry import geometry
+from repro.metrics.two_sample import classifier_test, energy_test
+from repro.randomness import generator
+from repro.training.seed_stack import SeedStack
+
+LIKELIHOODS = ("log_likelihood", "elbo")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The data of one seed: what is trained on, and the points held out of it or None."""
+
+    train: Sources
+    held_out: Sources | None
+
+
+def measure(
+    stack: SeedStack,
+    data: Sequence[DataSet],
+    seeds: Sequence[SeedPair],
+    config: Mapping[str, Any],
+    z: Tensor,
+) -> tuple[list[dict[str, Any]], Tensor | None]:
+    """Further metrics of each seed whose latents z (S, N, D) are finite, and samples (S, N', D).
+
+    oracle_log_likelihood (nats a point) where the data have a closed form; affine_r2, procrustes
+    and rank_preservation (no unit) of two sources; held_out_* where points are held out; sample_*
+    where samples are asked for. The samples are in the order of the segments.
+    """
+    found: list[dict[str, Any]] = [_of_the_data(each.train, config) for each in data]
+    for metrics, each, latent in zip(found, data, z, strict=True):
+        if each.train.s.shape[1] == 2 and bool(latent.isfinite().all()):
+            metrics |= geometry(each.train.s, latent.cpu().numpy())
+    if data[0].held_out is not None:
+        for metrics, more in zip(found, _on_held_out(stack, data, seeds, config), strict=True):
+            metrics |= more
+    points = config["evaluation"]["samples_per_segment"]
+    if points == 0:
+        return found, None
+    drawn = [_samples(stack, index, pair, points) for index, pair in enumerate(seeds)]
+    for metrics, each, pair, x in zip(found, data, seeds, drawn, strict=True):
+        metrics |= compare_samples(each.held_out or each.train, x, points, pair.data_seed)
+    return found, torch.from_numpy(np.stack(drawn))
+
+
+def _of_the_data(train: Sources, config: Mapping[str, Any]) -> dict[str, Any]:
+    if not _closed_form(config):
+        return {}
+    density = oracle_log_likelihood(train, config["data"])
+    return {"oracle_log_likelihood": float(density.mean())}
+
+
+def _closed_form(config: Mapping[str, Any]) -> bool:
+    return config["data"]["prior"] == "gauss" and config["data"]["noise"] == 0
+
+
+def _on_held_out(
+    stack: SeedStack,
+    data: Sequence[DataSet],
+    seeds: Sequence[SeedPair],
+    config: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Held-out identifiability of all held-out points, likelihoods of the configured number."""
+    evaluation = config["evaluation"]
+    held = [each.held_out for each in data if each.held_out is not None]
+    some = [first_of_each_segment(each, evaluation["held_out_points"]) for each in held]
+    noise = Noise([pair.model_seed for pair in seeds], stack.device)
+    with torch.no_grad():
+        sample, mean = latents(stack, *_inputs(held, stack), noise)
+        values = likelihoods(stack, *_inputs(some, stack), noise, evaluation["held_out_samples"])
+    chosen = sample if evaluation["latent"] == "sample" else mean
+    found: list[dict[str, Any]] = []
+    for index, truth in enumerate(held):
+        metrics: dict[str, Any] = {}
+        if all(bool(t[index].isfinite().all()) for t in (sample, mean)):
+            metrics = identifiability(truth, chosen[index], sample[index], mean[index])
+        metrics |= {k: float(v[index]) for k, v in zip(LIKELIHOODS, values, strict=True)}
+        metrics |= _of_the_data(some[index], config)
+        found.append({f"held_out_{key}": value for key, value in metrics.items()})
+    return found
+
+
+def _inputs(sources: Sequence[Sources], stack: SeedStack) -> tuple[Tensor, Tensor]:
+    x = torch.stack([torch.from_numpy(each.x) for each in sources]).to(stack.device)
+    return x, torch.from_numpy(sources[0].segment).to(stack.device)
+
+
+def _samples(stack: SeedStack, index: int, pair: SeedPair, points: int) -> np.ndarray:
+    """Observations (M x points, D) that one seed's model makes, its segments in order."""
+    model = stack.member(index)
+    segment = torch.arange(len(model.one_hot)).repeat_interleave(points)  # type: ignore[arg-type]
+    with torch.no_grad():
+        x = model.sample(segment, generator(pair.model_seed, "samples"))  # type: ignore[operator]
+    return np.asarray(x.cpu().numpy())
+
+
+def compare_samples(truth: Sources, x: np.ndarray, points: int, seed: int) -> dict[str, Any]:
+    """Two-sample tests, a segment at a time, of samples x (M x points, D) against the data.
+
+    sample_energy and sample_c2st are means over the segments of the energy coefficient and of the
+    classifier's accuracy, sample_*_truth those of fresh points from the true distribution, and
+    sample_*_rejected the share of segments told apart at the 5 % level; sample_failed counts
+    samples that are not finite, which are left out.
+    """
+    again = fresh(truth, points, seed).reshape(len(truth.m), points, -1)
+    made = x.reshape(len(truth.m), points, -1)
+    lists: dict[str, list[float]] = {}
+    for index, label in enumerate(range(len(truth.m))):
+        seen = truth.x[truth.segment == label][:points]
+        for suffix, candidate in (("", _finite(made[index])), ("_truth", again[index])):
+            if len(candidate) < 8:
+                continue
+            energy = energy_test(seen, candidate, seed)
+            told = classifier_test(seen, candidate[: len(seen)], seed)
+            _add(lists, f"sample_energy{suffix}", energy.value)
+            _add(lists, f"sample_energy{suffix}_rejected", float(energy.p < 0.05))
+            _add(lists, f"sample_c2st{suffix}", told.value)
+            _add(lists, f"sample_c2st{suffix}_rejected", float(told.p < 0.05))
+    by_segment = {
+        f"{k}_by_segment": lists[k] for k in ("sample_energy", "sample_c2st") if k in lists
+    }
+    means = {key: float(np.mean(values)) for key, values in lists.items()}
+    return means | by_segment | {"sample_failed": int((~np.isfinite(x).all(axis=1)).sum())}
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    kept: np.ndarray = points[np.isfinite(points).all(axis=1)]
+    return kept
+
+
+def _add(lists: dict[str, list[float]], key: str, value: float) -> None:
+    lists.setdefault(key, []).append(value)
