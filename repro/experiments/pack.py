@@ -54,7 +54,10 @@ class TrainedPack:
         return {}
 
     def take(self, saved: Mapping[str, Any], rows: Sequence[int]) -> None:
-        """Take this pack's `rows` of what `extra_state` gave to a checkpoint."""
+        """Take this pack's `rows` of what `extra_state` gave to a checkpoint.
+
+        It comes before the training's own state, so that it may put another training in place.
+        """
 
     def run(self) -> list[Outcome]:
         """Train and measure; one outcome a seed, in the order of `seeds`.
@@ -70,19 +73,21 @@ class TrainedPack:
 
     def train(self) -> None:
         """Make every remaining update, measuring on the way and at the end."""
-        context = self.context
-        self.fit.run(
-            FitHooks(
-                watch=self.watch,
-                after=self.after,
-                extra_state=self._state,
-                progress=context.progress,
-                stop_requested=context.stop_requested,
-                checkpoint=context.checkpoint,
-                checkpoint_seconds=60 * context.checkpoint_minutes,
-            )
-        )
+        self.fit.run(self.hooks())
         self.finish()
+
+    def hooks(self) -> FitHooks:
+        """What the training is to tell, to ask and to keep."""
+        context = self.context
+        return FitHooks(
+            watch=self.watch,
+            after=self.after,
+            extra_state=self._state,
+            progress=context.progress,
+            stop_requested=context.stop_requested,
+            checkpoint=context.checkpoint,
+            checkpoint_seconds=60 * context.checkpoint_minutes,
+        )
 
     def outcomes(self) -> list[Outcome]:
         """One outcome a seed."""
@@ -103,8 +108,8 @@ class TrainedPack:
             saved = read_checkpoint(path)
             packed = [SeedPair(*pair) for pair in saved["pack"]]
             rows = [packed.index(pair) for pair in self.seeds]
-            self.fit.load(saved["fit"], rows)
             self.take(saved, rows)
+            self.fit.load(saved["fit"], rows)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise StoreError(
                 f"the checkpoint {path} does not belong to this job ({error!r}); delete it and "

@@ -49,7 +49,9 @@ class Fit:
 
     A batch is a tuple of tensors (S, B, ...), and the stacked model's `forward(*batch, noise)` is
     its loss, a scalar; with `annealing`, a function of the zero-based iteration, it is
-    `forward(*batch, noise, value)`. `best`, if there is one, measures and keeps on the way.
+    `forward(*batch, noise, value)`. `best`, if there is one, measures and keeps on the way. A
+    model with `following` buffers has a method `averages(*batch)`, which gives their values after
+    an update, by name.
 
     Every tensor that belongs to seeds has them in its first dimension, so that a checkpoint of a
     larger pack can be cut down to some of its seeds. `window_mean` (S,) is the mean training loss
@@ -140,6 +142,9 @@ class Fit:
         losses = losses.detach().double()
         active = (self.diverged_at < 0) & losses.isfinite()
         self.optimiser.step(self.gradients.prepared(fresh), self.schedule.rates, active)
+        if self.stack.following:
+            batch = inputs[: len(before)]
+            self.stack.follow(self.stack.call("averages", *batch, in_dims=before), active)
         return losses
 
     def _log(self, losses: Tensor) -> None:

@@ -15,8 +15,10 @@ class SeedStack:
     """S models of one architecture with their parameters stacked along a first dimension.
 
     `parameters` maps names to leaf tensors (S, ...). Buffers (S, ...) that are equal in all models
-    take the memory of one. Every tensor has the seeds in front, also when S = 1, so that each seed
-    takes the same path through the same kernels whoever shares its stack.
+    take the memory of one, but for those that a model names in `following`: they move while
+    training goes on (`follow`) and are part of the state. Every tensor has the seeds in front,
+    also when S = 1, so that each seed takes the same path through the same kernels whoever shares
+    its stack.
     """
 
     def __init__(self, models: Sequence[nn.Module], device: str = "cpu") -> None:
@@ -32,6 +34,9 @@ class SeedStack:
             name: _stacked([value.to(device) for value in values])
             for name, values in _by_name(buffers).items()
         }
+        self.following: tuple[str, ...] = tuple(getattr(models[0], "following", ()))
+        for name in self.following:
+            self.buffers[name] = self.buffers[name].clone()
 
     @property
     def device(self) -> torch.device:
@@ -62,14 +67,23 @@ class SeedStack:
         return model
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters (S, ...) by name, detached; buffers follow from the seeds."""
-        return {name: value.detach() for name, value in self.parameters.items()}
+        """Parameters and following buffers (S, ...) by name, detached; the seeds give the rest."""
+        parameters = {name: value.detach() for name, value in self.parameters.items()}
+        return parameters | {name: self.buffers[name] for name in self.following}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take parameters (S, ...) by name from `state`, in place."""
+        """Take parameters and following buffers (S, ...) by name from `state`, in place."""
         with torch.no_grad():
             for name, value in self.parameters.items():
                 value.copy_(state[name])
+            for name in self.following:
+                self.buffers[name].copy_(state[name])
+
+    def follow(self, values: Mapping[str, Tensor], active: Tensor) -> None:
+        """Move following buffers to `values` (S, ...), in place, where a seed is `active` (S,)."""
+        for name, value in values.items():
+            mask = active.view(-1, *[1] * (value.dim() - 1))
+            self.buffers[name].copy_(torch.where(mask, value, self.buffers[name]))
 
 
 class _Method(nn.Module):
