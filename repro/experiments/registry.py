@@ -17,6 +17,8 @@ from repro.jobs import Task
 TASKS: dict[str, str] = {
     "identifiability": "repro.experiments.identifiability:run",
     "baselines": "repro.experiments.baselines:run",
+    "iflow_image": "repro.experiments.iflow_image:run",
+    "nvf_image": "repro.experiments.nvf_image:run",
 }
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from repro.figures.dimensions import draw_dimensions
 from repro.figures.identifiability import draw_2d
+from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.latents import LoadArrays
 from repro.figures.rows import Rows
 from repro.figures.sweep import draw_sweep
@@ -32,6 +33,7 @@ class Draw(Protocol):
 
 FIGURES: dict[str, Draw] = {
     "identifiability_2d": draw_2d,
+    "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,
     "per_dimension": draw_dimensions,
 }

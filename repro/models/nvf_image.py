@@ -58,6 +58,13 @@ class NVFImage(nn.Module):
         self.draws = self.values + (0 if self.latent is None else self.latent.draws)
 
     @property
+    def following(self) -> tuple[str, ...]:
+        """The buffers that follow the data: the code book's."""
+        if not isinstance(self.latent, SequentialLatent):
+            return ()
+        return tuple(f"latent.{name}" for name, _ in self.latent.named_buffers())
+
+    @property
     def values(self) -> int:
         """The number of values of an image: what bits per dimension count by."""
         return math.prod(self.image)
@@ -88,7 +95,7 @@ class NVFImage(nn.Module):
         return loss.mean() / self.values
 
     def averages(self, x: Tensor) -> dict[str, Tensor]:
-        """New values of the buffers that follow the data, by name: the code book's."""
+        """The values of `following` after one more batch of pixels x (B, C, H, W)."""
         if not isinstance(self.latent, SequentialLatent):
             return {}
         assert self.encoder is not None
@@ -104,6 +111,13 @@ class NVFImage(nn.Module):
         if coded is None:
             return Bound(cost, torch.zeros_like(cost), None)
         return Bound(cost, coded.cost, coded.codes)
+
+    def code(self, x: Tensor) -> Tensor:
+        """The codes (B, L) of pixels x (B, C, H, W), of a sequential latent."""
+        codes = self._coded(x, x.new_zeros(len(x), self.draws))
+        assert codes is not None, "'code' needs a latent."
+        assert codes.codes is not None, "'code' needs a sequential latent."
+        return codes.codes
 
     def reconstruct(self, x: Tensor, uniforms: Tensor, normals: Tensor) -> Tensor:
         """Pixels (B, C, H, W) drawn given the latent of x alone, by normals (B, CHW)."""
@@ -138,14 +152,14 @@ class NVFImage(nn.Module):
 def flow_shape(config: Mapping[str, Any], condition_channels: int) -> FlowShape:
     """The sizes of a multi-scale flow as a config of a model gives them."""
     return FlowShape(
-        steps=tuple(config["steps"]),
-        hidden=tuple(config["hidden"]),
+        steps=tuple(config["flow_steps"]),
+        hidden=tuple(config["flow_widths"]),
         coupling=config["coupling"],
         bins=config["bins"],
         bound=config["tail_bound"],
         condition_channels=condition_channels,
         condition_couplings=condition_channels > 0 and config["condition_couplings"],
-        prior_hidden=config["prior_hidden"],
+        prior_hidden=config["split_hidden"],
     )
 
 

@@ -84,10 +84,20 @@ def make_sequence_prior(
                 attn_implementation="eager",  # the one that vmap can stack
             )
         )
-    return SequencePrior(network, vocabulary, length)
+    return SequencePrior(_untied(network), vocabulary, length)
 
 
-def _pretrained(folder: Path, vocabulary: int) -> nn.Module:
+def _untied(network: Any) -> nn.Module:  # noqa: ANN401 - a model of the transformers library
+    """The network with an output layer of its own, which starts equal to the embeddings.
+
+    A parameter with two names cannot be stacked.
+    """
+    network.config.tie_word_embeddings = False
+    network.lm_head.weight = nn.Parameter(network.lm_head.weight.detach().clone())
+    return network
+
+
+def _pretrained(folder: Path, vocabulary: int) -> Any:  # noqa: ANN401 - as above
     from transformers import GPT2LMHeadModel
 
     try:

@@ -9,8 +9,8 @@ from repro.models.pixels import Pixels
 
 IMAGE = (1, 8, 8)
 FLOW = {
-    "steps": [1, 1], "hidden": [4, 4], "coupling": "affine", "bins": 4, "tail_bound": 3.0,
-    "condition_couplings": False, "prior_hidden": 4,
+    "flow_steps": [1, 1], "flow_widths": [4, 4], "coupling": "affine", "bins": 4,
+    "tail_bound": 3.0, "condition_couplings": False, "split_hidden": 4,
 }  # fmt: skip
 LATENT = {
     "features": 4, "condition_channels": 3, "latent_size": 2, "variables": 2, "categories": 3,
@@ -90,6 +90,7 @@ def test_only_a_code_book_has_averages_to_follow():
     assert made("flow", "continuous").averages(pixels()) == {}
     model = made("flow", "sequential")
     moved = model.averages(pixels())
+    assert set(moved) == set(model.following)
     assert set(moved) == {"latent.book", "latent.counts", "latent.sums"}
     assert moved["latent.book"].shape == model.latent.book.shape
 

@@ -8,6 +8,7 @@ import torch
 
 from repro.errors import DataError
 from repro.models.sequence_prior import PRETRAINED, make_sequence_prior
+from repro.training.seed_stack import SeedStack
 
 SMALL = {"pretrained": False, "width": 8, "layers": 1, "heads": 2}
 
@@ -25,7 +26,7 @@ def prior(tmp_path):
         with torch.no_grad():
             for parameter in made.parameters():
                 parameter += 0.3 * torch.randn(parameter.shape)
-    return made
+    return made.requires_grad_(False)
 
 
 def all_sequences():
@@ -53,7 +54,7 @@ def test_samples_come_as_often_as_their_probabilities_say(prior):
 def test_an_untrained_prior_of_zero_logits_costs_the_log_of_the_vocabulary(tmp_path):
     prior = make_sequence_prior(SMALL, 3, 4, tmp_path)
     with torch.no_grad():
-        prior.network.transformer.wte.weight.zero_()
+        prior.network.lm_head.weight.zero_()
     torch.testing.assert_close(prior.cost(all_sequences()), torch.full((81,), 4 * math.log(3)))
 
 
@@ -70,7 +71,19 @@ def test_weights_in_the_public_format_are_read_and_get_the_codes_vocabulary(tmp_
                    bos_token_id=0, eos_token_id=0)
     )  # fmt: skip
     public.save_pretrained(tmp_path / PRETRAINED)
-    prior = make_sequence_prior({**SMALL, "pretrained": True}, 3, 4, tmp_path)
+    prior = make_sequence_prior({**SMALL, "pretrained": True}, 3, 4, tmp_path).requires_grad_(
+        False
+    )
     block = prior.network.transformer.h[0].mlp.c_fc.weight
     assert torch.equal(block, public.transformer.h[0].mlp.c_fc.weight)
     assert float((-prior.cost(all_sequences())).exp().sum()) == pytest.approx(1, rel=1e-5)
+
+
+def test_stacked_priors_cost_what_each_costs_alone(prior, tmp_path):
+    other = make_sequence_prior(SMALL, 3, 4, tmp_path)
+    stack = SeedStack([prior, other])
+    codes = all_sequences()[:5]
+    found = stack.call("cost", codes, in_dims=(None,))
+    torch.testing.assert_close(found[0], prior.cost(codes))
+    torch.testing.assert_close(found[1], other.cost(codes))
+    torch.testing.assert_close(stack.member(1).cost(codes), other.cost(codes))

@@ -6,6 +6,7 @@ A section's `name` chooses its dataclass, its kind. A kind without a `name` stan
 from __future__ import annotations
 
 from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
+from repro.config.schema.image_flows import IFlowImage, ImageScores, NVFImage, Pixels
 from repro.config.schema.nothing import Nothing
 from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
 from repro.config.schema.training import Adam, Constant, Cosine, Plateau, Steps
@@ -14,11 +15,17 @@ __all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
 
 # Section -> the values of its `name` -> its type. A section with one nameless type uses "".
 SECTIONS: dict[str, dict[str, type]] = {
-    "data": {"sources": Sources},
-    "model": {"iflow": IFlow, "ivae": IVAE, "none": Nothing},
+    "data": {"sources": Sources, "pixels": Pixels},
+    "model": {
+        "iflow": IFlow,
+        "ivae": IVAE,
+        "nvf_image": NVFImage,
+        "iflow_image": IFlowImage,
+        "none": Nothing,
+    },
     "training": {"": Adam, "steps": Steps, "none": Nothing},
     "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
-    "evaluation": {"": Scoring, "none": Nothing},
+    "evaluation": {"": Scoring, "images": ImageScores, "none": Nothing},
     "fidelity": {"": Fidelity, "none": Nothing},
     "launcher": {"local": Local, "slurm": Slurm},
     "paths": {"": Paths},

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.tasks import baselines, identifiability
+from repro.config.tasks import baselines, identifiability, image_flows
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 
 RULES: dict[str, Rules] = {
     "identifiability": identifiability.RULES,
     "baselines": baselines.RULES,
+    "nvf_image": image_flows.NVF_IMAGE,
+    "iflow_image": image_flows.IFLOW_IMAGE,
 }
 
 
