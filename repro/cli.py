@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from repro import __version__
+from repro.cli_data import DATA_EPILOG, DATA_VERBS
 from repro.errors import ConfigError, MissingResult, ReproError
 
 if TYPE_CHECKING:
     from repro.config.compose import Composition
-    from repro.data.registry import Dataset
     from repro.jobs import Job
     from repro.runner.plan import OpenStore, PlannedCell
     from repro.runner.store import Store
@@ -41,13 +41,6 @@ examples
   repro report                                   every claim's verdict with its evidence, a page
   repro config experiment=identifiability_2d fidelity=as_published
   repro data generate sources data_seed=49 data.dim=5 data.segments=40 out=FILE.npz
-"""
-DATA_EPILOG = """\
-examples
-  repro data list                    the public data sets and where they are
-  repro data fetch mnist             download what is missing, checked by its checksum
-  repro data check paths.data=DIR    compare the files in DIR with their checksums
-  repro data generate sources data_seed=49 data.dim=5 data.segments=40 data.layers=3 out=FILE.npz
 """
 
 
@@ -140,6 +133,13 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def verify(args: argparse.Namespace) -> int:
+    """Makes a stored row again and compares; 1 where a number is too far from it."""
+    from repro.runner.verify import verify_words
+
+    return verify_words(args.words, args.all_ids)
+
+
 def config(args: argparse.Namespace) -> int:
     """Prints each resolved config with its id, as YAML."""
     from omegaconf import OmegaConf
@@ -157,69 +157,14 @@ def config(args: argparse.Namespace) -> int:
     return 0
 
 
-def data_list(args: argparse.Namespace) -> int:
-    """Prints the public data sets and the state of their files."""
-    from repro.runner.overview import aligned
-
-    root, chosen = _datasets(args.words)
-    rows = [[one.name, _state(one, root), one.description] for one in chosen]
-    print(aligned([["data set", "files", "what it is"], *rows], left=3))
-    print(f"in {root}")
-    return 0
-
-
-def data_check(args: argparse.Namespace) -> int:
-    """Compares files with their checksums; 1 where one is missing or damaged."""
-    from repro.data.registry import check
-
-    root, chosen = _datasets(args.words)
-    states = [found for one in chosen for found in check(one, root)]
-    for found in states:
-        print(f"{found.state:8} {os.path.relpath(found.path)}")
-    bad = [found for found in states if found.state != "present"]
-    if bad:
-        print(f"{len(bad)} of {len(states)} files are not there whole; get them with:")
-        print("  repro data fetch " + " ".join(one.name for one in chosen))
-    return 1 if bad else 0
-
-
-def data_fetch(args: argparse.Namespace) -> int:
-    """Downloads what is missing or damaged and prints what was written."""
-    from repro.data.registry import fetch
-
-    root, chosen = _datasets(args.words)
-    for one in chosen:
-        paths = fetch(one, root)
-        print(f"{one.name}: " + ("already there" if not paths else f"{len(paths)} files"))
-        for path in paths:
-            print(f"  {os.path.relpath(path)}")
-    return 0
-
-
-def data_generate(args: argparse.Namespace) -> int:
-    """Writes a generated data set to an .npz file."""
-    from repro.config.generation import read_request
-    from repro.data.sources import generate, save
-
-    request = read_request(args.words)
-    save(generate(request.data, request.data_seed), request.out)
-    print(os.path.relpath(request.out))
-    return 0
-
-
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     "plan": (plan, "what is done, what is missing and the time it takes; runs nothing"),
     "run": (run, "make the rows that are missing"),
     "status": (status, "a line an experiment: done, missing, failed, diverged"),
     "figures": (figures, "draw figures and tables from what is stored"),
     "report": (report, "judge every claim and write the report, from what is stored"),
+    "verify": (verify, "make a stored row again, a cheap one unless named, and compare"),
     "config": (config, "print resolved configs with their ids"),
-}
-DATA_VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
-    "list": (data_list, "the public data sets"),
-    "fetch": (data_fetch, "download data sets; all where none is named"),
-    "check": (data_check, "compare files with their checksums"),
-    "generate": (data_generate, "write a synthetic data set to a file"),
 }
 
 
@@ -269,6 +214,8 @@ def _add_verb(
     parser.add_argument("words", nargs="*", metavar=word)
     if name in ("plan", "status"):
         parser.add_argument("--json", action="store_true", help="print a JSON list instead")
+    if name == "verify":
+        parser.add_argument("--all-ids", action="store_true", help="list what can be verified")
     if name == "report":
         parser.add_argument("--readme", action="store_true", help="write the README's table too")
     parser.set_defaults(verb=function)
@@ -370,28 +317,6 @@ def _draw(composition: Composition) -> list[Path]:
     folder = store.paths.figures / composition.experiment
     published = load_published(conf_folder() / "published")
     return draw(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
-
-
-def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:
-    """The data root, and the data sets that are named among the words (all where none is)."""
-    from repro.config.compose import compose_defaults
-    from repro.config.nearest import suggestion
-    from repro.config.tree import Tree
-    from repro.data.registry import load_registry
-
-    tree = Tree()
-    registry = load_registry(tree.folder / "datasets.yaml")
-    names = [word for word in words if "=" not in word]
-    for name in names:
-        if name not in registry:
-            raise ConfigError(f"there is no data set {name}; {suggestion(name, registry)}")
-    root = compose_defaults(tree, [word for word in words if "=" in word]).data
-    return root, [registry[name] for name in names or registry]
-
-
-def _state(dataset: Dataset, root: Path) -> str:
-    there = sum((root / file.path).is_file() for file in dataset.files)
-    return f"{there} of {len(dataset.files)}"
 
 
 def _json(entries: list[dict[str, Any]]) -> str:

@@ -198,7 +198,7 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
             config=cell.config,
             seeds=seeds,
             expected_seconds=cell.seconds_per_seed * len(seeds),
-            options=_options(composition) | {"keep_arrays": kept_by_any(same)},
+            options=job_options(composition) | {"keep_arrays": kept_by_any(same)},
         )
         for seeds in packs
     ]
@@ -228,7 +228,8 @@ def _largest_pack(
     return min(largest, seeds_that_fit(mib_per_seed, mib) or largest)
 
 
-def _options(composition: Composition) -> dict[str, Any]:
+def job_options(composition: Composition) -> dict[str, Any]:
+    """What a job of a composition is told beside its config: device, folders, words for rows."""
     wanted = ("device", "threads", "tf32", "checkpoint_minutes")
     return {
         **{name: composition.run[name] for name in wanted if name in composition.run},
