@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 
 # A stream's place decides its numbers: new ones go to the end.
-STREAMS = ("data", "init", "order", "noise", "dropout", "evaluation", "samples", "perturbation")
+STREAMS = (
+    "data",
+    "init",
+    "order",
+    "noise",
+    "dropout",
+    "evaluation",
+    "samples",
+    "perturbation",
+    "annealing",
+)
 
 
 def generator(seed: int, stream: str) -> torch.Generator:

@@ -19,6 +19,7 @@ TASKS: dict[str, str] = {
     "baselines": "repro.experiments.baselines:run",
     "iflow_image": "repro.experiments.iflow_image:run",
     "nvf_image": "repro.experiments.nvf_image:run",
+    "latent_gaussian": "repro.experiments.latent_gaussian:run",
 }
 
 

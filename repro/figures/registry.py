@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from repro.figures.bounds import draw_mnist_bounds
 from repro.figures.dimensions import draw_dimensions
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
@@ -36,4 +37,5 @@ FIGURES: dict[str, Draw] = {
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,
     "per_dimension": draw_dimensions,
+    "mnist_bounds": draw_mnist_bounds,
 }

@@ -18,7 +18,7 @@ ANNEALINGS = ("none", "joint", "kl")
 
 
 class LatentGaussian(nn.Module):
-    """Data x (B, D) from Z standard normal latents by a decoder with one maxout layer.
+    """Data x (B, D), floats or bytes, from Z standard normal latents by one maxout layer.
 
     The encoder, with one maxout layer too, gives each datum a diagonal Gaussian q0 and, where they
     are amortised, the parameters of the flow that carries q0 to the approximate posterior q. Both
@@ -40,6 +40,8 @@ class LatentGaussian(nn.Module):
         self.mean = nn.Linear(units, self.latents)
         self.log_variance = nn.Linear(units, self.latents)
         self.flow = make_posterior_flow(config, self.latents, units)
+        # All layers of a long flow answer to one step of the encoder, which must not be too long.
+        self.context_scale = (units * max(1, int(config["flow_length"]))) ** -0.5
         self.decoder = Maxout(self.latents, units, window)
         self.output = nn.Linear(units, self.likelihood.outputs)
 
@@ -80,14 +82,14 @@ class LatentGaussian(nn.Module):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log p(x | z) (B,) in nats for z (B, Z)."""
-        return self.likelihood(x, self.output(self.decoder(z)))
+        return self.likelihood(x.to(z.dtype), self.output(self.decoder(z)))
 
     def posterior(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Samples (B, Z) of q and their log-densities (B,) for noise (B, Z)."""
         return self._sample(*self._encode(x), noise)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        hidden = self.encoder(self.likelihood.encoded(x))
+        hidden = self.encoder(self.likelihood.encoded(x.to(self.mean.weight.dtype)))
         return hidden, self.mean(hidden), self.log_variance(hidden)
 
     def _sample(
@@ -97,7 +99,7 @@ class LatentGaussian(nn.Module):
         log_q = log_normal(noise) - 0.5 * log_variance.sum(dim=-1)
         if self.flow is None:
             return z, log_q
-        z, log_det = self.flow(z, None, hidden)
+        z, log_det = self.flow(z, None, hidden * self.context_scale)
         return z, log_q - log_det
 
 

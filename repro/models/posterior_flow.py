@@ -6,23 +6,45 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from repro.errors import ConfigError
-from repro.flows.base import Bijection
+from repro.flows.autoregressive import AutoregressiveAffine
+from repro.flows.base import Bijection, Chain
+from repro.flows.convolution import CircularConvolution
+from repro.flows.linear import Reverse
 from repro.flows.nice import Nice
 from repro.flows.parametric import Amortised, Family, Static
 from repro.flows.planar import Planar
 from repro.flows.radial import Radial
+from repro.flows.sylvester import Sylvester
 
 Config = Mapping[str, Any]
+
+
+def _planar(config: Config, dim: int, length: int) -> Family:
+    return Planar(dim, length)
+
+
+def _radial(config: Config, dim: int, length: int) -> Family:
+    return Radial(dim, length)
 
 
 def _nice(config: Config, dim: int, length: int) -> Family:
     return Nice(dim, length, config["flow_hidden"], mixing=config["mixing"])
 
 
+def _sylvester(config: Config, dim: int, length: int) -> Family:
+    return Sylvester(dim, length, min(dim, config["flow_hidden"]))
+
+
+def _convolution(config: Config, dim: int, length: int) -> Family:
+    return CircularConvolution(dim, length)
+
+
 FAMILIES: dict[str, Callable[[Config, int, int], Family]] = {
-    "planar": lambda config, dim, length: Planar(dim, length),
-    "radial": lambda config, dim, length: Radial(dim, length),
+    "planar": _planar,
+    "radial": _radial,
     "nice": _nice,
+    "sylvester": _sylvester,
+    "convolution": _convolution,
 }
 
 
@@ -30,15 +52,28 @@ def make_posterior_flow(config: Config, dim: int, context: int) -> Bijection | N
     """The flow of a model config, or None where its length is 0.
 
     Its parameters are affine functions of the encoder's hidden values (B, `context`), or the same
-    for every datum if not `amortised`.
+    for every datum if not `amortised`. Those of an autoregressive flow (iaf) are its networks'
+    outputs, which see the hidden values, or do not.
 
     Raises:
-        ConfigError: for a flow that is not in `FAMILIES`.
+        ConfigError: for a flow that does not exist.
     """
     name, length = config["flow"], config["flow_length"]
     if length == 0:
         return None
+    if name == "iaf":
+        return _autoregressive(config, dim, context if config["amortised"] else 0)
     if name not in FAMILIES:
-        raise ConfigError(f"unknown flow {name}; set model.flow to one of {', '.join(FAMILIES)}")
+        names = ", ".join([*FAMILIES, "iaf"])
+        raise ConfigError(f"unknown flow {name}; set model.flow to one of {names}")
     family = FAMILIES[name](config, dim, length)
     return Amortised(family, context) if config["amortised"] else Static(family)
+
+
+def _autoregressive(config: Config, dim: int, context: int) -> Bijection:
+    """Affine autoregressive steps, the features' order turned round between them."""
+    steps: list[Bijection] = []
+    for step in range(config["flow_length"]):
+        steps += [Reverse()] if step else []
+        steps.append(AutoregressiveAffine(dim, config["flow_hidden"], 1, context=context))
+    return Chain(steps)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
 from repro.config.schema.image_flows import IFlowImage, ImageScores, NVFImage, Pixels
+from repro.config.schema.images import BinaryImages, Bounds, ImagePatches, LatentGaussian
 from repro.config.schema.nothing import Nothing
 from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
 from repro.config.schema.training import Adam, Constant, Cosine, Plateau, Steps
@@ -15,17 +16,23 @@ __all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
 
 # Section -> the values of its `name` -> its type. A section with one nameless type uses "".
 SECTIONS: dict[str, dict[str, type]] = {
-    "data": {"sources": Sources, "pixels": Pixels},
+    "data": {
+        "sources": Sources,
+        "binary_images": BinaryImages,
+        "image_patches": ImagePatches,
+        "pixels": Pixels,
+    },
     "model": {
         "iflow": IFlow,
         "ivae": IVAE,
+        "latent_gaussian": LatentGaussian,
         "nvf_image": NVFImage,
         "iflow_image": IFlowImage,
         "none": Nothing,
     },
     "training": {"": Adam, "steps": Steps, "none": Nothing},
     "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
-    "evaluation": {"": Scoring, "images": ImageScores, "none": Nothing},
+    "evaluation": {"": Scoring, "bounds": Bounds, "images": ImageScores, "none": Nothing},
     "fidelity": {"": Fidelity, "none": Nothing},
     "launcher": {"local": Local, "slurm": Slurm},
     "paths": {"": Paths},

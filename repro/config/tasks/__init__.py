@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.tasks import baselines, identifiability, image_flows
+from repro.config.tasks import baselines, identifiability, image_flows, latent_gaussian
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 
@@ -18,6 +18,7 @@ RULES: dict[str, Rules] = {
     "baselines": baselines.RULES,
     "nvf_image": image_flows.NVF_IMAGE,
     "iflow_image": image_flows.IFLOW_IMAGE,
+    "latent_gaussian": latent_gaussian.RULES,
 }
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from repro.metrics.annealed_importance import annealed_log_weights, log_mean
-from repro.metrics.bounds import effective_samples, free_energy, negative_log_likelihood
+from repro.models.annealed_importance import annealed_log_weights, log_mean
+from repro.models.bounds import effective_samples, free_energy, negative_log_likelihood
 
 NOISE_SD = 0.3
 

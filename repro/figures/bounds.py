@@ -1,0 +1,234 @@
+"""Bounds on MNIST against the flow's length, drawn as Rezende and Mohamed's Figure 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from repro.figures.bounds_rows import (
+    ANNEALINGS,
+    FLOW_COLOURS,
+    FLOW_LABELS,
+    GAUSSIAN,
+    bounds_frame,
+    dataset_of,
+    diverged_and_fall_notes,
+    interval,
+    lengths_of,
+    main_setting,
+    measured_notes,
+    of_flow,
+    published_line,
+)
+from repro.figures.bounds_tables import check_table, gain_table, table_2
+from repro.figures.latents import LoadArrays
+from repro.figures.rows import Rows
+from repro.figures.style import FAINT, MUTED, Layout, inches_from_top, panel_page, styled
+from repro.figures.style import save_figure as save
+from repro.figures.tables import save_table
+
+PAPER = "rezende_mohamed"
+GROUPS = {
+    "oxford_group_10": ("poster", "Oxford group 10", (0, (1, 1))),
+    "oxford_group_9": ("report", "Oxford group 9", (0, (4, 1, 1, 1))),
+}
+PANELS = {
+    "free_energy": "bound F (nats)",
+    "gap": "KL(q, posterior): F - (-ln p) (nats)",
+    "nll": "-ln p (nats)",
+}
+LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.62, 0.0), left=0.55, right=0.15, top=0.5, bottom=1.0)
+ONE = Layout(panel=(3.3, 2.3), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.95)
+Dashes: TypeAlias = tuple[float, Sequence[float]]  # an offset, and lengths on and off
+DASHED: Dashes = (0, (3, 2))
+ANNEALING_LINES: dict[str, Dashes] = {"joint": (0, (1, 0)), "kl": (0, (4, 1)), "none": (0, (1, 1))}
+
+
+def draw_mnist_bounds(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write every figure and table of the bounds on MNIST and return their paths.
+
+    Raises: MissingResult where there is no row of a latent Gaussian model.
+    """
+    frame = bounds_frame(rows)
+    if dataset_of(frame) != "mnist":
+        published = published.iloc[:0]  # there is nothing to compare other images with
+    foot = [*measured_notes(frame), *diverged_and_fall_notes(frame), *notes]
+    paths = save(figure_4(frame, published, foot), folder, "figure_4")
+    fall = diverged_and_fall_notes(frame)
+    paths += save(figure_curves(frame, fall), folder, "figure_training")
+    if frame["annealing"].nunique() > 1:
+        paths += save(figure_annealing(frame, published, foot), folder, "figure_annealing")
+    for name, table in {
+        "table_2": table_2(frame, published, foot),
+        "table_gain": gain_table(frame, load_arrays, published, foot),
+        "table_check": check_table(frame, foot),
+    }.items():
+        if table is not None:
+            paths += save_table(table, folder, name)
+    return paths
+
+
+@styled
+def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
+    """Draw F, its gap and -ln p against K: ours, the published curves and two other groups'.
+
+    Source: Rezende & Mohamed 2015, figure 4 (a-c).
+    """
+    setting = main_setting(frame)
+    foot = [
+        f"Ours: annealing of the {ANNEALINGS[setting[0]]}, maxout layers of {setting[1]} outputs; "
+        "published curves are read off the paper's figure to about .1.",
+        *notes,
+    ]
+    figure, [axes] = panel_page(LAYOUT, 1, 3, foot)
+    flows = [flow for flow in FLOW_COLOURS if lengths_of(frame, flow, *setting)[1:]]
+    for ax, (metric, label) in zip(axes, PANELS.items(), strict=True):
+        _theirs(ax, published, metric)
+        for flow in flows:
+            _ours(ax, frame, flow, metric, setting)
+        ax.set_xlabel("flow length K")
+        ax.set_ylabel(label)
+        ax.grid(axis="y")
+    _title(figure, f"Bounds on {dataset_of(frame)} against the length of the flow")
+    _legend(figure, flows, compared=not published.empty)
+    return figure
+
+
+@styled
+def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
+    """Draw every run's training free energy against its updates, a colour a flow."""
+    figure, [[ax]] = panel_page(ONE, 1, 1, ["A line a run; K shades from light to dark.", *notes])
+    lowest, late = [], []
+    for run in frame.to_dict("records"):
+        curve = np.array(run["row"]["metrics"].get("curve") or np.empty((0, 2)))
+        if not len(curve) or run["annealing"] != main_setting(frame)[0]:
+            continue
+        shade = 0.35 + 0.65 * min(1.0, run["length"] / 80)
+        ax.plot(*curve.T, color=FLOW_COLOURS[run["flow"]], alpha=shade, linewidth=0.8)
+        late.append(curve[len(curve) // 4 :, 1].max())
+        lowest.append(np.nanmin(curve[len(curve) // 4 :, 1]))
+    if late and np.isfinite([*late, *lowest]).all():
+        ax.set_ylim(min(lowest) - 1, max(late) + 1)
+    ax.set_xlabel("updates")
+    ax.set_ylabel("training free energy (nats)")
+    ax.grid(axis="y")
+    _title(figure, "Training")
+    flows = [flow for flow in FLOW_COLOURS if (frame["flow"] == flow).any()]
+    handles = [_handle(flow) for flow in flows]
+    _place(figure, ax, handles, 0.45)
+    return figure
+
+
+@styled
+def figure_annealing(
+    frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] = ()
+) -> Figure:
+    """Draw -ln p against K under the three annealings: ours, and Oxford group 10's beside it."""
+    figure, [axes] = panel_page(ONE, 1, 2, notes)
+    units = main_setting(frame)[1]
+    variants = {"joint": None, "kl": "kl_annealing", "none": "unannealed"}
+    for annealing, line in ANNEALING_LINES.items():
+        _annealed(axes[0], frame, annealing, units, line)
+        theirs = published[
+            (published["paper"] == "oxford_group_10")
+            & (published["metric"] == "nll")
+            & published["model"].isin(["planar", GAUSSIAN])
+            & (published["variant"].isna() if variants[annealing] is None
+               else published["variant"] == variants[annealing])
+        ].sort_values("length")  # fmt: skip
+        axes[1].plot(theirs["length"], theirs["value"], color=MUTED, linestyle=line, marker="D",
+                     markersize=3.5, markerfacecolor="white")  # fmt: skip
+    for ax, title in zip(axes, ("ours", "Oxford group 10"), strict=True):
+        ax.set_title(title)
+        ax.set_xlabel("flow length K (planar)")
+        ax.set_ylabel("-ln p (nats)")
+        ax.grid(axis="y")
+    _title(figure, "What is annealed")
+    handles = [Line2D([], [], color=MUTED, linestyle=line, label=f"annealed: {ANNEALINGS[name]}")
+               for name, line in ANNEALING_LINES.items()]  # fmt: skip
+    _place(figure, axes[0], handles, 0.45)
+    return figure
+
+
+def _annealed(ax: Axes, frame: pd.DataFrame, annealing: str, units: int, line: Dashes) -> None:
+    shown = lengths_of(frame, "planar", annealing, units)
+    found = [interval(of_flow(frame, "planar", k, annealing, units), "nll") for k in shown]
+    arms = np.nan_to_num([[i.mean - i.low, i.high - i.mean] for i in found]).reshape(-1, 2)
+    ax.errorbar(shown, [i.mean for i in found], arms.T, color=FLOW_COLOURS["planar"],
+                linestyle=line, marker="o", markersize=3.5, capsize=2)  # fmt: skip
+
+
+def _ours(ax: Axes, frame: pd.DataFrame, flow: str, metric: str, setting: tuple[str, int]) -> None:
+    shown = lengths_of(frame, flow, *setting)
+    found = [interval(of_flow(frame, flow, k, *setting), metric) for k in shown]
+    arms = np.nan_to_num([[i.mean - i.low, i.high - i.mean] for i in found]).reshape(-1, 2)
+    ax.errorbar(shown, [i.mean for i in found], arms.T, color=FLOW_COLOURS[flow], marker="o",
+                markersize=4, linewidth=1.2, elinewidth=1.0, capsize=2, zorder=4)  # fmt: skip
+
+
+def _theirs(ax: Axes, published: pd.DataFrame, metric: str) -> None:
+    for flow in ("planar", "nice"):
+        line = published_line(published, PAPER, "figure 4", "mnist_bounds", flow, metric)
+        ax.plot(list(line), [e.value for e in line.values()], color=FLOW_COLOURS[flow],
+                linestyle=DASHED, linewidth=0.9, marker="D", markersize=3.5,
+                markerfacecolor="white", zorder=3)  # fmt: skip
+    for paper, (artefact, _, style) in GROUPS.items():
+        values = {}
+        for k, entry in published_line(
+            published, paper, artefact, "mnist_bounds", "planar",
+            "free_energy" if metric == "gap" else metric,
+        ).items():  # fmt: skip
+            values[k] = entry.value
+        if metric == "gap":
+            nll = published_line(published, paper, artefact, "mnist_bounds", "planar", "nll")
+            values = {k: value - nll[k].value for k, value in values.items() if k in nll}
+        ax.plot(list(values), list(values.values()), color=FAINT, linestyle=style, zorder=2)
+
+
+def _handle(flow: str) -> Line2D:
+    return Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4,
+                  label=FLOW_LABELS[flow])  # fmt: skip
+
+
+def _legend(figure: Figure, flows: Sequence[str], compared: bool) -> None:
+    handles = [
+        Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4,
+               label=f"{FLOW_LABELS[flow]}, ours")
+        for flow in flows
+    ]  # fmt: skip
+    if compared:
+        handles += [
+            Line2D([], [], color=FLOW_COLOURS[flow], linestyle=DASHED, marker="D", markersize=3.5,
+                   markerfacecolor="white", label=f"{FLOW_LABELS[flow]}, published")
+            for flow in ("planar", "nice")
+        ]  # fmt: skip
+        handles += [
+            Line2D([], [], color=FAINT, linestyle=style, label=f"planar, {name}")
+            for _, name, style in GROUPS.values()
+        ]
+    _place(figure, figure.axes[1], handles, 0.45)
+
+
+def _place(figure: Figure, ax: Axes, handles: Sequence[Line2D], below: float) -> None:
+    """Put a legend `below` inches under the panels, centred on the page."""
+    height = ax.get_position().y0 - below / float(figure.get_figheight())
+    figure.legend(handles=handles, loc="upper center", ncols=min(4, len(handles)),
+                  bbox_to_anchor=(0.5, height), borderpad=0, columnspacing=1.2)  # fmt: skip
+
+
+def _title(figure: Figure, text: str) -> None:
+    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), text, size=9,
+                weight="bold", va="top")  # fmt: skip

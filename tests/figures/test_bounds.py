@@ -1,0 +1,131 @@
+"""Figures and tables of bounds on made-up rows, beside the published numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repro.errors import MissingResult
+from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing
+from repro.figures.bounds_rows import (
+    bounds_frame,
+    diverged_and_fall_notes,
+    main_setting,
+    published_line,
+)
+from repro.figures.bounds_tables import check_table, gain_table, table_2
+from repro.figures.published import load_published
+
+PUBLISHED = Path(__file__).parents[2] / "conf" / "published"
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_published(PUBLISHED)
+
+
+def make_row(
+    flow, length, seed, annealing="joint", amortised=True, status="done", dataset="mnist"
+):
+    nll = 92 - 0.05 * length + 0.1 * seed + (0.4 if annealing == "none" else 0)
+    gap = 6 - 0.02 * length
+    metrics = {
+        "free_energy": nll + gap, "nll": nll, "gap": gap, "updates": 5000, "images": 40,
+        "importance_samples": 200, "fall_in_last_fifth": 0.3,
+        "curve": [[n, 200 / n + 90] for n in range(1, 101)],
+    }  # fmt: skip
+    if length in (0, 80):
+        metrics["check"] = {
+            "images": 5, "free_energy": nll + gap, "nll_importance": nll,
+            "nll_annealed": nll + 0.1, "difference": -0.1, "difference_se": 0.05,
+        }  # fmt: skip
+    if status == "diverged":
+        metrics = {"diverged_at": 7, "updates": 7, "curve": [[1, 300.0]]}
+    model = {"flow": flow if length else "none", "flow_length": length, "annealing": annealing,
+             "amortised": amortised, "units": 100}  # fmt: skip
+    return {
+        "task": "latent_gaussian", "id": f"{flow}{length}{annealing}{amortised}", "data_seed": 1,
+        "model_seed": seed, "status": status, "metrics": metrics, "arrays": "x",
+        "config": {"data": {"dataset": dataset}, "model": model, "evaluation": {"split": "test"}},
+    }  # fmt: skip
+
+
+def make_rows(dataset="mnist"):
+    cells = [("planar", k) for k in (0, 10, 80)] + [("nice", 10), ("nice", 80)]
+    rows = [make_row(*cell, seed, dataset=dataset) for cell in cells for seed in (1, 2, 3)]
+    rows += [make_row("planar", k, s, "none") for k in (0, 10) for s in (1, 2, 3)]
+    return [*rows, make_row("planar", 10, 1, amortised=False, status="diverged")]
+
+
+def load(row):
+    noise = np.random.RandomState(row["model_seed"]).randn(40) * 0.01
+    return {"nll": (row["metrics"]["nll"] + noise).astype(np.float32)}
+
+
+def test_everything_is_drawn_and_the_comparison_only_for_mnist(tmp_path, published):
+    paths = draw_mnist_bounds(make_rows(), load, published, tmp_path / "mnist", ["a note"])
+    assert {path.stem for path in paths} == {
+        "figure_4", "figure_training", "figure_annealing", "table_2", "table_gain", "table_check",
+    }  # fmt: skip
+    draw_mnist_bounds(make_rows("digits"), load, published, tmp_path / "digits")
+    gains = [(tmp_path / name / "table_gain.csv").read_text() for name in ("mnist", "digits")]
+    assert ["Oxford" in text for text in gains] == [True, False]
+
+
+def test_figure_4_has_three_panels_with_ours_and_theirs(published):
+    figure = figure_4(bounds_frame(make_rows()), published)
+    assert len(figure.axes) == 3
+    lines = {tuple(line.get_ydata()) for line in figure.axes[2].lines}
+    assert (89.9, 87.5, 86.5, 85.75, 85.15) in lines
+    ours = [line for line in lines if line[0] == pytest.approx(92.2)]
+    assert len(ours) == 2
+
+
+def test_the_annealings_are_told_apart(published):
+    frame = bounds_frame(make_rows())
+    assert main_setting(frame) == ("joint", 100)
+    figure = figure_annealing(frame, published)
+    theirs = {next(iter(line.get_ydata())) for line in figure.axes[1].lines}
+    assert theirs == {92.58, 91.42, 91.94}
+
+
+def test_table_2_sets_ours_beside_the_published_and_pairs_nothing(published):
+    table = table_2(bounds_frame(make_rows()), published)
+    lines = {(row[0], row[1], row[2]): row for row in table.rows}
+    assert lines["planar", 80, "joint"][9] == 85.1
+    assert lines["planar", 80, "joint"][10] == pytest.approx(88.2 - 85.1)
+    assert lines["gaussian", 0, "joint"][12] == 92.58
+    assert lines["static planar", 10, "joint"][6] is None
+
+
+def test_the_gain_is_paired_by_seed_with_an_interval_over_images(published):
+    table = gain_table(bounds_frame(make_rows()), load, published)
+    ours = next(row for row in table.rows if row[0] == "planar" and "log-joint" in row[1])
+    assert ours[3] == pytest.approx(4.0)
+    assert ours[4] == pytest.approx((4.0, 4.0))
+    assert ours[6][0] < 4.0 + 1e-6 < ours[6][1] + 1e-3
+    theirs = {row[1]: row[3] for row in table.rows if row[0] == "planar"}
+    assert theirs["Rezende & Mohamed"] == pytest.approx(4.8)
+    assert theirs["Oxford group 10"] == pytest.approx(5.49)
+
+
+def test_the_check_and_the_lost_run_are_shown(published):
+    frame = bounds_frame(make_rows())
+    table = check_table(frame)
+    assert len(table.rows) == 12
+    assert table.rows[0][9] == pytest.approx((-0.198, -0.002))
+    notes = diverged_and_fall_notes(frame)
+    assert notes[0].startswith("planar, static, K = 10: 1 runs diverged")
+    assert "fell by 0.30 nats" in notes[1]
+
+
+def test_published_lines_begin_at_no_flow(published):
+    line = published_line(published, "rezende_mohamed", "table 2", "mnist_bounds", "nice", "nll")
+    assert {k: entry.value for k, entry in line.items()} == {
+        0: 89.9, 10: 88.6, 20: 87.9, 40: 87.3, 80: 87.2,
+    }  # fmt: skip
+
+
+def test_without_rows_the_command_is_named(published):
+    with pytest.raises(MissingResult, match="repro run experiment=mnist_bounds"):
+        bounds_frame([])
