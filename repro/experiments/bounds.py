@@ -15,7 +15,7 @@ from repro.models.latent_gaussian import LatentGaussian
 from repro.randomness import generator
 from repro.training.seed_stack import SeedStack
 
-LATENT_ROWS = 4000  # samples x images a pass: what stays in a core's cache
+LATENT_ROWS = 1000  # samples x images a pass: what stays in a core's cache
 
 
 @dataclass(frozen=True)
