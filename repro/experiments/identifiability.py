@@ -40,8 +40,8 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
 class Pack(TrainedPack):
     """One job in progress: its data sets, its stacked models, their training and their metrics.
 
-    `at` holds, for each seed, the metrics by evaluation point ("2500", ..., "end") and `more` those
-    that are taken once, at the primary point, with `latents` and, where asked for, `samples`.
+    `at` holds, for each seed, the metrics by evaluation point ("2500", ..., "end"), and `more`
+    those that are taken once, at the primary point, with `latents` and, if asked for, `samples`.
     """
 
     def __init__(
