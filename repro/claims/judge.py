@@ -8,7 +8,7 @@ from typing import Any
 
 from repro.claims.estimate import NAN, Estimate
 from repro.claims.registry import STATISTICS
-from repro.claims.sample import Sample, matches, select
+from repro.claims.sample import Sample, matches, related, select
 from repro.claims.schema import Claim, Selection
 from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p
 from repro.report.multiplicity import holm
@@ -84,21 +84,47 @@ def judge(claims: Sequence[Claim], find: FindEvidence) -> list[Judgement]:
 
 def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
     evidence = {name: _evidence(claim, name, find) for name in claim.experiments}
-    samples = _samples(claim, evidence)
-    about = _about(claim, evidence, samples)
-    if not all(sample.points for sample in samples.values()):
+    plain = _samples(claim, evidence)
+    samples = {
+        name: related(sample, claim.rows[name], plain)
+        if _complete(claim, name, plain)
+        else Sample(name, ())
+        for name, sample in plain.items()
+    }
+    chosen = [samples[name] for name in claim.test.of]
+    found = [sample for sample in chosen if sample.points]
+    about = _about(claim, evidence, plain)
+    if not _enough(claim, chosen, found):
         return about
-    return replace(about, estimate=_estimate(claim, samples), decision=Decision("", ""))
+    statistic = STATISTICS[claim.test.name].function
+    estimate = statistic(found, claim.decide.bound, **claim.test.arguments)
+    if absent := [sample.name for sample in chosen if not sample.points]:
+        details = (*estimate.details, ("not run yet", ", ".join(absent)))
+        estimate = replace(estimate, details=details)
+    return replace(about, estimate=estimate, decision=Decision("", ""))
+
+
+def _enough(claim: Claim, chosen: Sequence[Sample], found: Sequence[Sample]) -> bool:
+    """Whether every selection has rows; for a partial statistic the first, and enough others."""
+    entry = STATISTICS[claim.test.name]
+    if not entry.partial:
+        return len(found) == len(chosen)
+    return bool(chosen[0].points) and len(found) >= entry.fewest
+
+
+def _complete(claim: Claim, name: str, samples: Mapping[str, Sample]) -> bool:
+    wanted = claim.rows[name]
+    return all(samples[other].points for other in (wanted.less, wanted.per) if other)
 
 
 def _evidence(claim: Claim, experiment: str, find: FindEvidence) -> Evidence:
-    """An experiment at the first scale at which all that the claim takes of it has rows."""
-    tried = []
-    for scale in claim.scales:
-        tried.append(find(experiment, scale))
-        samples = _samples(claim, {experiment: tried[-1]})
-        if all(sample.points for sample in samples.values()):
-            return tried[-1]
+    """An experiment at the first scale at which all, or else any, of what is taken has rows."""
+    tried = [find(experiment, scale) for scale in claim.scales]
+    for enough in (all, any):
+        for one in tried:
+            samples = _samples(claim, {experiment: one})
+            if enough(sample.points for sample in samples.values()):
+                return one
     return tried[0]
 
 
@@ -108,12 +134,6 @@ def _samples(claim: Claim, evidence: Mapping[str, Evidence]) -> dict[str, Sample
         for name, wanted in claim.rows.items()
         if wanted.experiment in evidence
     }
-
-
-def _estimate(claim: Claim, samples: Mapping[str, Sample]) -> Estimate:
-    test = claim.test
-    chosen = [samples[name] for name in test.of]
-    return STATISTICS[test.name].function(chosen, claim.decide.bound, **test.arguments)
 
 
 def _about(
@@ -155,13 +175,17 @@ def _asks(wanted: Selection, one: Asked) -> bool:
 
 
 def _command(claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[str, Sample]) -> str:
-    """What makes the missing rows: of the experiments that have none, or else of them all."""
+    """What makes the missing rows: of what has none, or else of all that the claim takes."""
     if claim.command:
         return claim.command
-    empty = {claim.rows[name].experiment for name, sample in samples.items() if not sample.points}
-    chosen = [name for name in claim.experiments if not empty or name in empty]
-    scale = evidence[chosen[0]].scale
-    return f"repro run experiment={','.join(chosen)} scale={scale}"
+    empty = [claim.rows[name] for name, sample in samples.items() if not sample.points]
+    chosen = empty or list(claim.rows.values())
+    names = list(dict.fromkeys(one.experiment for one in chosen))
+    words = [f"experiment={','.join(names)}"]
+    arms = list(dict.fromkeys(one.arm for one in chosen if one.arm is not None))
+    if len(names) == 1 and all(one.arm is not None for one in chosen):
+        words.append(f"arm={','.join(arms)}")
+    return f"repro run {' '.join(words)} scale={evidence[names[0]].scale}"
 
 
 def _adjusted(found: Sequence[Judgement]) -> list[float]:

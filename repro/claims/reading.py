@@ -79,6 +79,7 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
         str(name): _selection(one, f"{where}, rows.{name}", known)
         for name, one in _mapping(raw.get("rows") or {}, f"{where}, rows").items()
     }
+    _refuse_relations(rows, where)
     published = raw.get("published")
     number = None if published is None else _number(published, f"{where}, published", known)
     plain: dict[str, Any] = {key: raw[key] for key in PLAIN_KEYS if key in raw}
@@ -108,6 +109,15 @@ def _selection(raw: object, where: str, known: Known) -> Selection:
         if raw.get(key) is not None:
             raw[key] = parse_seeds(raw[key], f"{where}, {key}")
     return Selection(**raw)
+
+
+def _refuse_relations(rows: Mapping[str, Selection], where: str) -> None:
+    """Refuse a `less` or `per` that is no selection, or that has one itself."""
+    plain = [name for name, one in rows.items() if one.less is None and one.per is None]
+    for name, one in rows.items():
+        for key, other in (("less", one.less), ("per", one.per)):
+            if other is not None:
+                _word(other, plain, f"{where}, rows.{name}.{key}")
 
 
 def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) -> Primary:

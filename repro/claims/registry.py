@@ -15,11 +15,15 @@ Statistic = Callable[..., Estimate]  # samples, the rule's bound, and arguments 
 
 @dataclass(frozen=True)
 class Entry:
-    """A statistic and how many selections it takes."""
+    """A statistic and how many selections it takes.
+
+    One that is `partial` does with the first selection and any `fewest` - 1 others that have rows.
+    """
 
     function: Statistic
     fewest: int
     most: int | None
+    partial: bool = False
 
     @property
     def arguments(self) -> dict[str, bool]:
@@ -47,7 +51,7 @@ STATISTICS: dict[str, Entry] = {
     "mean": Entry(means.mean, 1, 1),
     "paired_difference": Entry(means.paired_difference, 2, 2),
     "difference": Entry(means.difference, 2, 2),
-    "best_of_arms": Entry(means.best_of_arms, 2, None),
+    "best_of_arms": Entry(means.best_of_arms, 2, None, partial=True),
     "ordering": Entry(means.ordering, 2, None),
     "interaction": Entry(means.interaction, 4, 4),
     "repeated_measures": Entry(means.repeated_measures, 3, None),

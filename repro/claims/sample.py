@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,12 @@ class Point:
     values: tuple[float, ...]
     row: Mapping[str, Any]
 
+    @property
+    def data_set(self) -> str:
+        """What two runs on the same data share: the data seed and the data's config."""
+        about = {"seed": self.data_seed, "data": self.row["config"]["data"]}
+        return json.dumps(about, sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -61,6 +68,13 @@ class Sample:
     def all_values(self) -> np.ndarray:
         """Every value of every run."""
         return np.asarray([value for point in self.points for value in point.values], dtype=float)
+
+    def by_data_set(self) -> dict[str, float]:
+        """A value a data set: the mean of its runs."""
+        found: dict[str, list[float]] = {}
+        for point in self.points:
+            found.setdefault(point.data_set, []).extend(point.values)
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
     def at(self, key: str, level: object) -> Sample:
         """The runs whose config (or `arm`) has this value at a dotted key."""
@@ -90,6 +104,25 @@ def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> S
         if values and all(map(math.isfinite, values))
     )
     return Sample(name, points, len(chosen) - len(points))
+
+
+def related(sample: Sample, wanted: Selection, others: Mapping[str, Sample]) -> Sample:
+    """Take `less` off a sample and divide it by `per`, data set by data set.
+
+    A run whose data set the other sample does not have is lost.
+    """
+    for name, operation in ((wanted.less, np.subtract), (wanted.per, np.divide)):
+        if name is None:
+            continue
+        other = others[name].by_data_set()
+        points = tuple(
+            replace(point, values=tuple(operation(point.values, other[point.data_set]).tolist()))
+            for point in sample.points
+            if point.data_set in other
+        )
+        lost = sample.lost + len(sample.points) - len(points)
+        sample = Sample(sample.name, points, lost)
+    return sample
 
 
 def matches(wanted: Selection, row: Mapping[str, Any]) -> bool:

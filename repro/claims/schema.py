@@ -22,7 +22,8 @@ class Selection:
     `where` (dotted keys; a list allows any of its values), of some seeds. The number is the
     metric at a dotted path such as `at.end.mcc`, less the metric `minus`, over the metric `over`,
     its logarithm with `log`. A metric that is a list becomes one number by `reduce` (`item` is a
-    place in it, counted from 0), or stays several values of one run.
+    place in it, counted from 0), or stays several values of one run. `less` and `per` name
+    another selection of the claim: its value on the same data set is subtracted, or divides.
     """
 
     experiment: str
@@ -36,6 +37,8 @@ class Selection:
     reduce: str | None = None
     item: int | None = None
     log: bool = False
+    less: str | None = None
+    per: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repro.claims.sample import select
+from repro.claims.sample import related, select
 from repro.claims.schema import Selection
 from repro.errors import ConfigError
 
@@ -48,3 +48,17 @@ def test_a_metric_that_no_row_has_names_the_nearest(rows):
         values(rows, "at.end.mc")
     with pytest.raises(ConfigError, match="cost"):
         values(rows, over="costs")
+
+
+def test_another_selection_is_taken_off_data_set_by_data_set(make_row):
+    mine = [make_row("iflow", seed, 2.0 * seed, model_seed=m, layers=k)
+            for seed in (1, 2, 3) for m in (1, 2) for k in (3, 4)]  # fmt: skip
+    theirs = [make_row("none", seed, seed + 10.0 * k, layers=k) for seed in (1, 2) for k in (3, 4)]
+    other = select("oracle", Selection("e", "mcc"), theirs)
+    wanted = Selection("e", "mcc", less="oracle")
+    gap = related(select("gap", wanted, mine), wanted, {"oracle": other})
+    assert {point.values[0] for point in gap.at("data.layers", 3).points} == {-29.0, -28.0}
+    assert (len(gap.points), gap.lost) == (8, 4), "data seed 3 has no oracle"
+    shared = Selection("e", "mcc", per="oracle")
+    share = related(select("share", shared, mine), shared, {"oracle": other})
+    assert share.at("data.layers", 4).points[0].values == (2.0 / 41,)

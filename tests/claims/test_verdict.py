@@ -106,6 +106,24 @@ def test_a_claim_without_rows_says_the_command(rows, make_evidence):
     assert "b (e)" in found.decision.reason
 
 
+def test_the_best_of_arms_does_with_those_that_have_run(rows, make_row, make_evidence):
+    test = Primary("best_of_arms", tuple("abc"))
+    one = claim("F", "abc", Rule("above", 0), test=test)
+    found = judge([one], lambda *_: make_evidence(rows))[0]
+    assert found.verdict == HOLDS
+    assert ("not run yet", "c") in found.estimate.details
+    only_a = [row for row in rows if row["id"] == "a3"]
+    assert judge([one], lambda *_: make_evidence(only_a))[0].verdict == NOT_RUN
+
+
+def test_a_gap_without_its_oracle_is_not_run(rows, make_evidence):
+    gap = Selection("e", "mcc", where={"model.name": "a"}, less="c")
+    oracle = Selection("e", "mcc", where={"model.name": "c"})
+    one = replace(claim("F", "ab", Rule("above", 0)), rows={"a": gap, "c": oracle},
+                  test=Primary("mean", ("a",)))  # fmt: skip
+    assert judge([one], lambda *_: make_evidence(rows))[0].verdict == NOT_RUN
+
+
 def test_the_first_scale_with_rows_decides_and_its_reductions_are_kept(rows, make_evidence):
     def find(name, scale):
         if scale == "paper":
