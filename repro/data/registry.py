@@ -31,11 +31,19 @@ State = Literal["present", "missing", "damaged"]
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set: its path below the data root, checksum, and mirrors of its own."""
+    """One file of a data set: its path below the data root, checksum, and mirrors of its own.
+
+    A file at one of the paths `instead` serves as well; it is taken as it is.
+    """
 
     path: str
     checksum: Checksum | FirstSeen
     urls: tuple[str, ...]
+    instead: tuple[str, ...] = ()
+
+    def is_there(self, root: Path) -> bool:
+        """Whether the file, or one that serves as well, is below the data root."""
+        return any((root / path).is_file() for path in (self.path, *self.instead))
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ def fetch(
 def _state(file: DataFile, root: Path) -> State:
     path = root / file.path
     if not path.is_file():
-        return "missing"
+        return "present" if file.is_there(root) else "missing"
     return "damaged" if file.checksum.problem(path) else "present"
 
 
@@ -194,7 +202,8 @@ def _read_file(entry: Mapping[str, Any], needs_urls: bool) -> DataFile:
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"the data file {path} is not below the data root; use a relative path")
     checksum = read_checksum(entry, decompress=path.suffix == ".gz")
-    return DataFile(str(path), checksum, _read_urls(entry) if needs_urls else ())
+    instead = tuple(str(other) for other in entry.get("instead", ()))
+    return DataFile(str(path), checksum, _read_urls(entry) if needs_urls else (), instead)
 
 
 def _read_urls(entry: Mapping[str, Any]) -> tuple[str, ...]:

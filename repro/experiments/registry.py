@@ -15,6 +15,8 @@ from repro.errors import ConfigError
 from repro.jobs import Task
 
 TASKS: dict[str, str] = {
+    "density": "repro.experiments.density:run",
+    "flow_times": "repro.experiments.flow_times:run",
     "identifiability": "repro.experiments.identifiability:run",
     "baselines": "repro.experiments.baselines:run",
     "iflow_image": "repro.experiments.iflow_image:run",

@@ -13,6 +13,8 @@ from repro.figures.dimensions import draw_dimensions
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.latents import LoadArrays
+from repro.figures.nvf_jacobian import draw_jacobian
+from repro.figures.nvf_toy import draw_toy
 from repro.figures.rows import Rows
 from repro.figures.sweep import draw_sweep
 
@@ -36,6 +38,8 @@ FIGURES: dict[str, Draw] = {
     "identifiability_2d": draw_2d,
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,
+    "nvf_jacobian": draw_jacobian,
+    "nvf_toy": draw_toy,
     "per_dimension": draw_dimensions,
     "mnist_bounds": draw_mnist_bounds,
 }

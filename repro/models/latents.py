@@ -92,13 +92,13 @@ class DiscreteLatent(Latent):
         q = F.softmax(logits, dim=-1)
         divergence = (q * torch.log(q + RELEASED_EPS)).sum(dim=-1) + math.log(self.width)
         if self.estimator == "summed":
-            return divergence - (q * self._by_state(log_density, x).T).sum(dim=-1)
+            return divergence - (q * self.by_state(log_density, x).T).sum(dim=-1)
         assert noise is not None, "'noise' is needed for the posterior's sample."
         return divergence - log_density(x, _straight_through(logits + noise))
 
     def log_likelihood(self, log_density: LogDensity, x: Tensor, noise: Tensor | None) -> Tensor:
         """Exact log p(x) (B,) in nats: the evenly weighted mixture over the K states."""
-        return torch.logsumexp(self._by_state(log_density, x), dim=0) - math.log(self.width)
+        return torch.logsumexp(self.by_state(log_density, x), dim=0) - math.log(self.width)
 
     def prior(self, count: int, source: torch.Generator) -> Tensor:
         """One-hot states (count, K), drawn evenly."""
@@ -110,7 +110,7 @@ class DiscreteLatent(Latent):
             return torch.full_like(x[:, :1], 1 / self.width).expand(-1, self.width)
         return F.softmax(self.posterior(x), dim=-1)
 
-    def _by_state(self, log_density: LogDensity, x: Tensor) -> Tensor:
+    def by_state(self, log_density: LogDensity, x: Tensor) -> Tensor:
         """Log p(x | state) (K, B)."""
         rows = x.expand(self.width, *x.shape).flatten(0, 1)
         context = self.states.repeat_interleave(x.shape[0], dim=0)

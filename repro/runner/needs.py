@@ -20,7 +20,7 @@ def absent(
             continue
         root = one.composition.data
         for name in sorted(needs(one.cell.config, registry)):
-            there = all((root / file.path).is_file() for file in registry[name].files)
+            there = all(file.is_there(root) for file in registry[name].files)
             names = lacking.setdefault(one.cell.experiment, ([], str(root)))[0]
             if not there and name not in names:
                 names.append(name)

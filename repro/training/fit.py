@@ -210,8 +210,11 @@ def fit_steps(
     *,
     annealing: Callable[[int], float] | None = None,
     best: Best | None = None,
+    clip_only: str = "",
 ) -> Fit:
     """The training that a config of the kind `steps`, with its schedule, describes.
+
+    The gradient's norm is bounded for the parameters alone whose name begins with `clip_only`.
 
     Raises:
         ConfigError: an unknown optimiser or schedule.
@@ -226,7 +229,9 @@ def fit_steps(
         updates,
         training["log_every"],
         optimiser=make_optimiser(training, stack.parameters),
-        gradients=Gradients(stack.parameters, training["clip_norm"], training["zero_grad"]),
+        gradients=Gradients(
+            stack.parameters, training["clip_norm"], training["zero_grad"], clip_only
+        ),
         annealing=annealing,
         best=best,
     )

@@ -16,6 +16,8 @@ class Gradients:
         clip_norm: the largest norm of a seed's gradient over all its parameters; None: no bound.
         zero_grad: False leaves out what `optimiser.zero_grad()` does: each update's gradient is
             added to all earlier ones, as these were after clipping.
+        clip_only: the bound is for the parameters alone whose name begins so, their norm alone
+            counts; the others are left as they are.
     """
 
     def __init__(
@@ -23,8 +25,10 @@ class Gradients:
         parameters: Mapping[str, Tensor],
         clip_norm: float | None = None,
         zero_grad: bool = True,
+        clip_only: str = "",
     ) -> None:
         self.clip_norm = clip_norm
+        self._chosen = [name.startswith(clip_only) for name in parameters]
         self._names = list(parameters)
         piled: Iterable[Tensor] = [] if zero_grad else parameters.values()
         self._piled = [torch.zeros_like(value, requires_grad=False) for value in piled]
@@ -35,10 +39,16 @@ class Gradients:
         if self._piled:
             ready = [pile.add_(one) for pile, one in zip(self._piled, fresh, strict=True)]
         if self.clip_norm is not None:
-            ready = clipped(ready, self.clip_norm)
+            ready = self._clipped(ready, self.clip_norm)
             for pile, one in zip(self._piled, ready, strict=bool(self._piled)):
                 pile.copy_(one)
         return ready
+
+    def _clipped(self, gradients: Sequence[Tensor], largest: float) -> list[Tensor]:
+        """The gradients, those of the chosen parameters scaled down together."""
+        pairs = list(zip(gradients, self._chosen, strict=True))
+        scaled = iter(clipped([one for one, chosen in pairs if chosen], largest))
+        return [next(scaled) if chosen else one for one, chosen in pairs]
 
     def state(self) -> dict[str, Tensor]:
         """Piled gradients (S, ...), for a checkpoint; nothing where none pile up."""

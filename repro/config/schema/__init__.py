@@ -5,6 +5,7 @@ A section's `name` chooses its dataclass, its kind. A kind without a `name` stan
 
 from __future__ import annotations
 
+from repro.config.schema.density import DENSITY_DATA, DensityScoring, Timing, VariationalFlow
 from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
 from repro.config.schema.image_flows import IFlowImage, ImageScores, NVFImage, Pixels
 from repro.config.schema.images import BinaryImages, Bounds, ImagePatches, LatentGaussian
@@ -21,6 +22,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "binary_images": BinaryImages,
         "image_patches": ImagePatches,
         "pixels": Pixels,
+        **DENSITY_DATA,
     },
     "model": {
         "iflow": IFlow,
@@ -28,11 +30,19 @@ SECTIONS: dict[str, dict[str, type]] = {
         "latent_gaussian": LatentGaussian,
         "nvf_image": NVFImage,
         "iflow_image": IFlowImage,
+        "variational_flow": VariationalFlow,
         "none": Nothing,
     },
     "training": {"": Adam, "steps": Steps, "none": Nothing},
     "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
-    "evaluation": {"": Scoring, "bounds": Bounds, "images": ImageScores, "none": Nothing},
+    "evaluation": {
+        "": Scoring,
+        "bounds": Bounds,
+        "images": ImageScores,
+        "density": DensityScoring,
+        "timing": Timing,
+        "none": Nothing,
+    },
     "fidelity": {"": Fidelity, "none": Nothing},
     "launcher": {"local": Local, "slurm": Slurm},
     "paths": {"": Paths},

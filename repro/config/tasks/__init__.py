@@ -9,13 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.tasks import baselines, identifiability, image_flows, latent_gaussian
+from repro.config.tasks import (
+    baselines,
+    density,
+    flow_times,
+    identifiability,
+    image_flows,
+    latent_gaussian,
+)
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 
 RULES: dict[str, Rules] = {
     "identifiability": identifiability.RULES,
     "baselines": baselines.RULES,
+    "density": density.RULES,
+    "flow_times": flow_times.RULES,
     "nvf_image": image_flows.NVF_IMAGE,
     "iflow_image": image_flows.IFLOW_IMAGE,
     "latent_gaussian": latent_gaussian.RULES,

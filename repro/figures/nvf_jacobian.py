@@ -1,0 +1,203 @@
+"""NVF's Examples 1 and 2: the slope that two modes need, and what a bounded slope costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.figures.latents import LoadArrays
+from repro.figures.nvf_rows import ARMS, COLOURS, density_frame, interval, lost_notes, present
+from repro.figures.rows import Rows
+from repro.figures.style import INK, MUTED, Layout, panel_page, save_figure, styled
+from repro.figures.tables import Column, Table, save_table
+
+LAYOUT = Layout(panel=(3.0, 2.4), gap=(0.72, 0.0), left=0.6, right=0.15, top=0.32, bottom=0.5)
+SLOPES = "slope_"
+COLUMNS = (
+    Column("distance", "a", "number", 1),
+    Column("arm", "model", labels=ARMS),
+    Column("n", "n", "count"),
+    Column("exact", "T'(0), formula", "number", 3),
+    Column("measured", "T'(0), measured", "number", 3),
+    Column("gap", "slope in the gap", "number", 2),
+    Column("slope", "largest slope", "number", 2),
+    Column("slope_interval", "its 95 % interval", "interval", 2),
+    Column("excess", "excess NLL, nats", "number", 4),
+    Column("excess_interval", "its 95 % interval", "interval", 4),
+    Column("information", "information of the states, nats", "number", 3),
+)
+EXPLANATION = (
+    "Largest slope of the generating map within 4 sd of noise, over all states; bars are 95 % "
+    "intervals over data seeds, of the logarithm. Formula: T'(0) = sigma exp(a^2 / 2 sigma^2).",
+    "Excess NLL: held-out negative log-likelihood minus the true density's on the same points.",
+)
+
+
+def draw_jacobian(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write Figures 2 and 3 and the table behind them; return their paths.
+
+    Raises: MissingResult where there is no row.
+    """
+    frame = density_frame(rows)
+    below = [*EXPLANATION, *lost_notes(frame), *notes]
+    paths = save_table(slopes_table(frame, below), folder, "table_slopes")
+    paths += save_figure(figure_slopes(frame, load_arrays, below), folder, "figure_2")
+    return paths + save_figure(figure_limits(frame, load_arrays, below), folder, "figure_3")
+
+
+def slopes_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
+    """Slopes and excess by distance and model, the formula beside its measurement."""
+    lines = []
+    for distance in sorted(frame["distance"].unique()):
+        for arm in present(list(frame["arm"]), ARMS):
+            where = {"distance": distance, "arm": arm}
+            slope, excess = (interval(frame, m, **where) for m in ("max_slope", "excess_nats"))
+            exact, measured, gap, information = (
+                interval(frame, metric, **where).mean
+                for metric in ("exact_slope", "measured_slope", "gap_slope",
+                               "state_information_nats")
+            )  # fmt: skip
+            lines.append(
+                (distance, arm, slope.n, exact, measured, gap, slope.mean,
+                 (slope.low, slope.high), excess.mean, (excess.low, excess.high), information)
+            )  # fmt: skip
+    return Table("Slopes of maps that make two modes", COLUMNS, tuple(lines), tuple(notes))
+
+
+@styled
+def figure_slopes(
+    frame: pd.DataFrame, load_arrays: LoadArrays, notes: Sequence[str] = ()
+) -> Figure:
+    """Largest slopes against a^2 / 2 sigma^2, and the maps themselves at the widest distance.
+
+    Source: Dong et al. 2022 (NVF), Example 1 and figure 2.
+    """
+    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, notes)
+    free = frame[~frame["arm"].str.contains(SLOPES)]
+    sigma = float(frame["sigma"].iloc[0])
+    reach = np.linspace(0, 1.05 * float(frame["distance"].max()), 100)
+    left.plot(reach**2 / (2 * sigma**2), sigma * np.exp(reach**2 / (2 * sigma**2)), color=INK,
+              linewidth=0.8, label="T'(0), formula")  # fmt: skip
+    once = frame.dropna(subset="measured_slope").drop_duplicates("distance")
+    left.plot(once["distance"] ** 2 / (2 * sigma**2), once["measured_slope"], "x", color=INK,
+              label="T'(0), measured")  # fmt: skip
+    for arm in present(list(free["arm"]), ARMS):
+        _slope_line(left, free, arm, sigma)
+    left.set_yscale("log")
+    left.set_xlabel(r"$a^2 / 2\sigma^2$")
+    left.set_ylabel("largest slope of the map")
+    left.legend(loc="upper left")
+    left.grid(axis="y")
+    _draw_maps(right, free, load_arrays)
+    return figure
+
+
+def _slope_line(ax: Axes, frame: pd.DataFrame, arm: str, sigma: float) -> None:
+    logs = frame.assign(log_slope=np.log(frame["max_slope"]))
+    distances = sorted(logs["distance"].unique())
+    found = [interval(logs, "log_slope", arm=arm, distance=d) for d in distances]
+    at = [d**2 / (2 * sigma**2) for d in distances]
+    middle = np.exp([one.mean for one in found])
+    arms = np.nan_to_num(
+        [middle - np.exp([one.low for one in found]), np.exp([one.high for one in found]) - middle]
+    )
+    ax.errorbar(at, middle, arms, color=COLOURS.get(arm, MUTED), marker="o", markersize=3,
+                capsize=2, label=ARMS.get(arm, arm))  # fmt: skip
+
+
+def _draw_maps(ax: Axes, frame: pd.DataFrame, load_arrays: LoadArrays) -> None:
+    """The generating maps of the widest distance's first kept seed, a line a state."""
+    widest = frame[frame["distance"] == frame["distance"].max()]
+    for arm in present(list(widest["arm"]), ARMS):
+        arrays = _kept(widest[widest["arm"] == arm], load_arrays)
+        if arrays is None:
+            continue
+        for number, image in enumerate(arrays["image"]):
+            ax.plot(arrays["noise"], image, color=COLOURS.get(arm, MUTED),
+                    linestyle="-" if number == 0 else (0, (3, 1.5)),
+                    label=ARMS.get(arm, arm) if number == 0 else None)  # fmt: skip
+    ax.set_xlabel("noise z")
+    ax.set_ylabel("T(z), a line a state")
+    ax.set_title(f"a = {widest['distance'].max():g}, first kept data seed")
+    ax.legend(loc="upper left")
+
+
+def _kept(frame: pd.DataFrame, load_arrays: LoadArrays) -> dict[str, np.ndarray] | None:
+    """The arrays of the first finished row that has any."""
+    for row in frame.loc[frame["done"], "row"]:
+        if row.get("arrays"):
+            return dict(load_arrays(row))
+    return None
+
+
+@styled
+def figure_limits(
+    frame: pd.DataFrame, load_arrays: LoadArrays, notes: Sequence[str] = ()
+) -> Figure:
+    """The excess that a bounded slope costs, and the densities at the widest distance.
+
+    Source: Dong et al. 2022 (NVF), Example 2 and figure 3.
+    """
+    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, notes)
+    distances = sorted(frame["distance"].unique())
+    shown = [arm for arm in present(list(frame["arm"]), ARMS) if arm != "nvf_summed"]
+    for number, arm in enumerate(shown):
+        found = [interval(frame, "excess_nats", arm=arm, distance=d) for d in distances]
+        bars = np.nan_to_num([[o.mean - o.low for o in found], [o.high - o.mean for o in found]])
+        left.errorbar(distances, [o.mean for o in found], bars, marker="o", markersize=3,
+                      capsize=2, color=_colour(arm, number), linestyle=_line_style(arm),
+                      label=_label(arm))  # fmt: skip
+    left.set_yscale("symlog", linthresh=0.01)
+    left.axhline(0, color=MUTED, linewidth=0.5)
+    left.set_xlabel("distance a")
+    left.set_ylabel("excess NLL, nats")
+    left.legend(loc="upper left", fontsize=5.5)
+    _draw_densities(right, frame, shown, load_arrays)
+    return figure
+
+
+def _draw_densities(
+    ax: Axes, frame: pd.DataFrame, shown: Sequence[str], load_arrays: LoadArrays
+) -> None:
+    widest = frame[frame["distance"] == frame["distance"].max()]
+    a, sigma = float(widest["distance"].iloc[0]), float(widest["sigma"].iloc[0])
+    x = np.linspace(-a - 4 * sigma, a + 4 * sigma, 400)
+    truth = sum(np.exp(-0.5 * ((x - s * a) / sigma) ** 2) for s in (-1, 1))
+    ax.fill_between(x, truth / (2 * sigma * np.sqrt(2 * np.pi)), color="#dddddd", label="truth")
+    for number, arm in enumerate(shown):
+        arrays = _kept(widest[widest["arm"] == arm], load_arrays)
+        if arrays is None or "log_density" not in arrays:
+            continue
+        at = np.linspace(arrays["low"][0], arrays["high"][0], len(arrays["log_density"]))
+        ax.plot(at, np.exp(arrays["log_density"].astype(float)), color=_colour(arm, number),
+                linestyle=_line_style(arm))  # fmt: skip
+    ax.set_xlabel("x")
+    ax.set_ylabel("density")
+    ax.set_title(f"a = {a:g}, first kept data seed")
+    ax.legend(loc="upper center")
+
+
+def _label(arm: str) -> str:
+    base, _, limit = arm.partition(f"_{SLOPES}")
+    return f"{ARMS.get(base, base)}, slope at most {limit}" if limit else ARMS.get(arm, arm)
+
+
+def _colour(arm: str, number: int) -> str:
+    limited = ("#08306b", "#2171b5", "#6baed6", "#c6dbef")
+    base, _, limit = arm.partition(f"_{SLOPES}")
+    return limited[number % 4] if limit and base == "nf" else COLOURS.get(base, MUTED)
+
+
+def _line_style(arm: str) -> str | tuple[int, tuple[float, float]]:
+    return (0, (3, 1.5)) if SLOPES in arm else "-"

@@ -1,0 +1,225 @@
+"""NVF's Figure 5: toy densities with and without a latent variable, beside what they score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.figures.latents import LoadArrays
+from repro.figures.nvf_rows import (
+    ARMS,
+    COLOURS,
+    DATA,
+    density_frame,
+    difference,
+    interval,
+    lost_notes,
+    present,
+)
+from repro.figures.rows import Rows
+from repro.figures.style import MUTED, Layout, inches_from_top, panel_page, save_figure, styled
+from repro.figures.tables import Column, Table, save_table
+
+PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=0.95, right=0.1, top=0.5, bottom=0.1)
+LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.35, bottom=1.0)
+DEEPEST = 8.0  # nats below the highest log-density that a picture still tells from white
+BASELINE = "nf_matched"
+COLUMNS = (
+    Column("data", "data", labels=DATA),
+    Column("size", "[layers, hidden]"),
+    Column("arm", "model", labels=ARMS),
+    Column("parameters", "parameters", "count"),
+    Column("n", "n", "count"),
+    Column("nll", "NLL, nats", "number", 3),
+    Column("excess", "excess NLL, nats", "number", 3),
+    Column("excess_interval", "its 95 % interval", "interval", 3),
+    Column("gain", "excess of the matched NF minus this", "number", 3, signed=True),
+    Column("gain_interval", "its 95 % interval", "interval", 3, signed=True),
+    Column("away", "share away from every mode", "number", 3),
+    Column("away_interval", "its 95 % interval", "interval", 3),
+    Column("information", "information of the states, nats", "number", 3),
+)
+EXPLANATION = (
+    "Excess NLL: held-out negative log-likelihood minus the true density's on the same points "
+    "(the pinwheel has none). Gains are paired over data seeds; 95 % intervals, Student-t.",
+    "Share away: of the model's samples, those further than 5 sd of the noise from every centre "
+    "of the data's generator (of the data themselves, under .00001).",
+)
+
+
+def draw_toy(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write Figure 5, the samples, the scores against size and the table; return their paths.
+
+    Raises: MissingResult where there is no row.
+    """
+    frame = density_frame(rows)
+    below = [*EXPLANATION, *lost_notes(frame), *notes]
+    paths = save_table(toy_table(frame, below), folder, "table_toy")
+    paths += save_figure(figure_scores(frame, below), folder, "figure_scores")
+    for data in present(list(frame["data"]), DATA):
+        own = frame[frame["data"] == data]
+        if any(row.get("arrays") for row in own["row"]):
+            picture = figure_densities(own, load_arrays, below)
+            paths += save_figure(picture, folder, f"figure_5_{data}")
+    return paths
+
+
+def toy_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
+    """Scores by data set, size and model, each beside the matched flow without a latent."""
+    lines = []
+    for data in present(list(frame["data"]), DATA):
+        for length, hidden in _sizes(frame):
+            for arm in present(list(frame["arm"]), ARMS):
+                where: dict[str, Any] = {"data": data, "length": length, "hidden": hidden}
+                own = frame[frame["arm"] == arm]
+                for key, value in where.items():
+                    own = own[own[key] == value]
+                if len(own):
+                    heading = (data, f"[{length}, {hidden}]", arm, int(own["parameters"].iloc[0]))
+                    lines.append((*heading, *_scores(frame, arm, where)))
+    return Table("Toy densities", COLUMNS, tuple(lines), tuple(notes))
+
+
+def _scores(frame: pd.DataFrame, arm: str, where: dict[str, Any]) -> tuple[Any, ...]:
+    nll, excess, away, information = (
+        interval(frame, metric, arm=arm, **where)
+        for metric in ("nll_full_nats", "excess_nats", "away_share", "state_information_nats")
+    )
+    metric = "excess_nats" if excess.n else "nll_full_nats"
+    gain = difference(frame, metric, BASELINE, arm, **where) if arm != BASELINE else None
+    return (
+        nll.n, nll.mean, excess.mean, (excess.low, excess.high),
+        gain.mean if gain else None, (gain.low, gain.high) if gain else None,
+        away.mean, (away.low, away.high), information.mean,
+    )  # fmt: skip
+
+
+def _sizes(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    pairs = {(int(a), int(b)) for a, b in zip(frame["length"], frame["hidden"], strict=True)}
+    return sorted(pairs)
+
+
+@styled
+def figure_densities(
+    frame: pd.DataFrame, load_arrays: LoadArrays, notes: Sequence[str] = ()
+) -> Figure:
+    """Log-densities of the first kept data seed: a row a model, a column a size, data first.
+
+    Source: Dong et al. 2022 (NVF), figure 5.
+    """
+    arms, sizes = present(list(frame["arm"]), ARMS), _sizes(frame)
+    figure, axes = panel_page(PANELS, len(arms), len(sizes) + 1, notes)
+    for arm, line in zip(arms, axes, strict=True):
+        own = frame[frame["arm"] == arm]
+        shown = [_arrays_at(own, size, load_arrays) for size in sizes]
+        _draw_points(line[0], next((one for one in shown if one), None))
+        line[0].set_ylabel(ARMS.get(arm, arm).replace(", ", ",\n"))
+        for ax, size, arrays in zip(line[1:], sizes, shown, strict=True):
+            _draw_density(ax, arrays)
+            if arm == arms[0]:
+                ax.set_title(f"[{size[0]}, {size[1]}]")
+    axes[0][0].set_title("training points")
+    name = str(frame["data"].iloc[0])
+    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
+                f"{DATA.get(name, name)}: log-density by [layers, hidden width]", size=9,
+                weight="bold", va="top")  # fmt: skip
+    return figure
+
+
+def _arrays_at(
+    frame: pd.DataFrame, size: tuple[int, int], load_arrays: LoadArrays
+) -> dict[str, np.ndarray] | None:
+    at = frame[(frame["length"] == size[0]) & (frame["hidden"] == size[1]) & frame["done"]]
+    kept = [row for row in at["row"] if row.get("arrays")]
+    return dict(load_arrays(kept[0])) if kept else None
+
+
+def _draw_points(ax: Axes, arrays: dict[str, np.ndarray] | None) -> None:
+    _bare(ax)
+    if arrays is not None:
+        points = arrays["train"].astype(float)
+        ax.scatter(points[:, 0], points[:, 1], s=0.4, color=MUTED, linewidths=0)
+        _limits(ax, arrays)
+
+
+def _draw_density(ax: Axes, arrays: dict[str, np.ndarray] | None) -> None:
+    _bare(ax)
+    if arrays is None or "log_density" not in arrays:
+        ax.text(0.5, 0.5, "not kept", ha="center", va="center", color=MUTED, fontsize=6,
+                transform=ax.transAxes)  # fmt: skip
+        return
+    log_p = arrays["log_density"].astype(float)
+    low, high = arrays["low"], arrays["high"]
+    ax.imshow(log_p, origin="lower", extent=(low[0], high[0], low[1], high[1]), cmap="Blues",
+              vmin=log_p.max() - DEEPEST, vmax=log_p.max(), aspect="auto",
+              interpolation="bilinear")  # fmt: skip
+    if "samples" in arrays:
+        points = arrays["samples"].astype(float)[:300]
+        ax.scatter(points[:, 0], points[:, 1], s=0.5, linewidths=0, color="#D55E00", alpha=0.8)
+    _limits(ax, arrays)
+
+
+def _limits(ax: Axes, arrays: dict[str, np.ndarray]) -> None:
+    ax.set_xlim(arrays["low"][0], arrays["high"][0])
+    ax.set_ylim(arrays["low"][1], arrays["high"][1])
+
+
+def _bare(ax: Axes) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[["top", "right"]].set_visible(True)
+
+
+@styled
+def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
+    """NLL (in excess where the truth is known) against parameters, a panel a data set."""
+    names, arms = present(list(frame["data"]), DATA), present(list(frame["arm"]), ARMS)
+    figure, [axes] = panel_page(LINES, 1, len(names), notes)
+    for ax, data in zip(axes, names, strict=True):
+        own = frame[frame["data"] == data]
+        known = "excess_nats" in own and bool(own["excess_nats"].notna().any())
+        for arm in arms:
+            _score_line(
+                ax, own[own["arm"] == arm], arm, "excess_nats" if known else "nll_full_nats"
+            )
+        ax.set_xscale("log")
+        ax.set_title(DATA.get(data, data))
+        ax.set_xlabel("parameters")
+        ax.set_ylabel("excess NLL, nats" if known else "NLL, nats")
+        ax.grid(axis="y")
+    handles, labels = axes[0].get_legend_handles_labels()
+    box = axes[0].get_position()
+    below = box.y0 - 0.4 / float(figure.get_figheight())
+    figure.legend(handles, labels, loc="upper left", ncols=min(4, len(labels)),
+                  bbox_to_anchor=(box.x0 - 0.05, below))  # fmt: skip
+    return figure
+
+
+def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str) -> None:
+    points = []
+    for length, hidden in _sizes(frame):
+        one = interval(frame, metric, length=length, hidden=hidden)
+        at = frame[(frame["length"] == length) & (frame["hidden"] == hidden)]
+        if one.n:
+            points.append((float(at["parameters"].iloc[0]), one))
+    points.sort(key=lambda pair: pair[0])
+    if not points:
+        return
+    bars = np.nan_to_num(
+        [[o.mean - o.low for _, o in points], [o.high - o.mean for _, o in points]]
+    )
+    ax.errorbar([p for p, _ in points], [o.mean for _, o in points], bars, marker="o",
+                markersize=3, capsize=2, color=COLOURS.get(arm, MUTED),
+                label=ARMS.get(arm, arm))  # fmt: skip

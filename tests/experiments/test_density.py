@@ -1,0 +1,115 @@
+"""The task `density`: what it measures, as released and as it should be, on tiny runs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from repro.config.compose import compose_all
+from repro.experiments.density import DensityPack, run
+from repro.experiments.density_data import load_density_data
+from repro.experiments.density_shape import _information
+from repro.jobs import Context, SeedPair
+
+SEEDS = (SeedPair(1, 1), SeedPair(2, 1))
+
+
+def config(*words: str, experiment: str = "nvf_toy") -> dict[str, Any]:
+    base = [f"experiment={experiment}", "scale=smoke"]
+    [composition] = compose_all([*base, *words])
+    return composition.cells[0].config
+
+
+def metrics(*words: str, experiment: str = "nvf_toy") -> list[dict[str, Any]]:
+    outcomes = run(config(*words, experiment=experiment), SEEDS, Context())
+    assert [one.status for one in outcomes] == ["done", "done"]
+    return [one.metrics for one in outcomes]
+
+
+def test_a_seed_does_not_depend_on_its_pack() -> None:
+    cell = config("arm=nvf")
+    together = run(cell, SEEDS, Context())
+    alone = run(cell, SEEDS[1:], Context())[0]
+    assert together[1].metrics == alone.metrics
+    for name, array in (together[1].arrays or {}).items():
+        np.testing.assert_array_equal(array, (alone.arrays or {})[name])
+
+
+def test_the_best_state_on_the_validation_set_is_the_one_tested() -> None:
+    for found in metrics("arm=nvf", "training.updates=6", "evaluation.every=2"):
+        history = found["val_history_nats"]
+        assert set(history) == {"2", "4", "6"}
+        assert found["val_nll_nats"] == min(history.values())
+        assert history[str(found["best_update"])] == found["val_nll_nats"]
+        assert found["excess_nats"] == pytest.approx(
+            found["nll_full_nats"] - found["true_nll_nats"]
+        )
+
+
+def test_ten_rows_are_the_first_ten_and_their_error_is_large() -> None:
+    few = metrics("arm=nvf", "evaluation.rows=10")
+    for found in few:
+        assert found["test_rows"] == 10
+        assert found["se_nats"] > found["sd_full_nats"] / math.sqrt(60) / 3
+        assert found["nll_nats"] != found["nll_full_nats"]
+
+
+def test_dropout_left_on_is_measured_so() -> None:
+    words = ["arm=nvf", "model.dropout=0.25", "evaluation.every=4"]
+    off, on = (metrics(*words, f"evaluation.dropout={flag}") for flag in ("false", "true"))
+    for one, other in zip(off, on, strict=True):
+        assert one["nll_full_nats"] == other["nll_full_nats"]  # the same state, dropout off
+        assert one["nll_nats"] == one["nll_full_nats"]
+        assert other["nll_nats"] != other["nll_full_nats"]
+
+
+def test_piled_up_gradients_train_another_model() -> None:
+    kept, piled = (
+        metrics("arm=nvf", f"training.zero_grad={flag}")[0]["nll_nats"]
+        for flag in ("true", "false")
+    )
+    assert kept != piled
+
+
+def test_the_flow_alone_is_clipped() -> None:
+    pack = DensityPack(config("arm=nvf", "training.clip_norm=1e-9"), SEEDS[:1], Context())
+    before = {name: value.clone() for name, value in pack.fit.stack.state().items()}
+    batch, noise = pack.fit.batches.next(), pack.fit.noise.next(20)[0]
+    losses = pack.fit.stack.call("forward", *batch, noise, in_dims=(0, None))
+    fresh = torch.autograd.grad(losses.sum(), list(pack.fit.stack.parameters.values()))
+    ready = dict(zip(before, pack.fit.gradients.prepared(fresh), strict=True))
+    norms = {name: float(value.norm()) for name, value in ready.items()}
+    assert max(norm for name, norm in norms.items() if name.startswith("flow.")) <= 1e-9
+    assert max(norm for name, norm in norms.items() if name.startswith("latent.")) > 1e-6
+
+
+def test_slopes_and_maps_of_two_modes() -> None:
+    outcome = run(config("arm=nf_slope_1", experiment="nvf_jacobian"), SEEDS[:1], Context())[0]
+    found, arrays = outcome.metrics, outcome.arrays
+    assert arrays is not None
+    assert found["exact_slope"] == pytest.approx(0.5 * math.exp(0.5))
+    assert found["measured_slope"] == pytest.approx(found["exact_slope"], rel=1e-4)
+    steps = np.diff(arrays["image"][0]) / np.diff(arrays["noise"])
+    assert steps.max() <= found["max_slope"] * 1.01 <= 1.01
+    at = np.linspace(arrays["low"][0], arrays["high"][0], len(arrays["log_density"]))
+    mass = np.trapezoid(np.exp(arrays["log_density"].astype(float)), at)
+    assert mass == pytest.approx(1, abs=0.1)
+
+
+def test_information_of_states() -> None:
+    same, own = torch.full((4, 2), 0.5), torch.eye(2).repeat(2, 1)
+    assert _information(same) == pytest.approx(0)
+    assert _information(own) == pytest.approx(math.log(2))
+
+
+def test_tabular_rows_are_chosen_by_the_data_seed() -> None:
+    data = {"name": "breast_cancer", "train_rows": 50}
+    one, again, other = (load_density_data(data, seed, Path()) for seed in (1, 1, 2))
+    assert one.train.shape == (50, 30)
+    assert one.digest == again.digest != other.digest
+    np.testing.assert_array_equal(one.test, other.test)
