@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from repro.jobs import Job
 
+_OVERDUE = 0.1  # of the time spent: what a job that should have ended is given at least
 _ENOUGH = 0.02  # share of a job that must be done before its own rate counts
 
 
@@ -115,8 +116,9 @@ class Forecast:
         lefts = []
         for found in self.running.values():
             own = found.seconds_left(now)
-            guess = factor(_kind(found.job)) * found.job.expected_seconds - (now - found.started)
-            lefts.append(max(0.0, guess) if own is None else own)
+            spent = now - found.started
+            guess = factor(_kind(found.job)) * found.job.expected_seconds - spent
+            lefts.append(max(_OVERDUE * spent, guess) if own is None else own)
         waiting = [factor(kind) * seconds for kind, seconds in self._waiting]
         shared = (sum(lefts) + sum(waiting)) / self._workers
         return max([shared, *lefts, *waiting])

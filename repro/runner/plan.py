@@ -37,6 +37,7 @@ class StoreReader(Protocol):
         ...
 
 
+Memory = Callable[[int, tuple[str, ...]], float | None]  # workers and their GPUs -> MiB for each
 OpenStore = Callable[[Path, str], StoreReader]  # results folder and scale -> its store
 
 
@@ -116,7 +117,8 @@ def jobs(planned: Sequence[PlannedCell]) -> list[Job]:
     merged: dict[Key, list[PlannedCell]] = {}
     for one in planned:
         merged.setdefault(one.key, []).append(one)
-    return [job for same in merged.values() for job in _jobs(same)]
+    memory = functools.cache(mib_a_worker)  # asked once: on GPUs the answer takes a while
+    return [job for same in merged.values() for job in _jobs(same, memory)]
 
 
 def pack(
@@ -179,7 +181,7 @@ def _planned(cell: Cell, composition: Composition, store: StoreReader) -> Planne
     )
 
 
-def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
+def _jobs(same: Sequence[PlannedCell], memory: Memory) -> list[Job]:
     first = same[0]
     cell, composition = first.cell, first.composition
     left = frozenset[SeedPair]().union(*(one.left for one in same))
@@ -188,8 +190,10 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
     launcher = composition.launcher
     options = local_options(launcher, composition.run)
     groups = checkpoint_groups(first.paths, cell.id)
-    largest = _largest_pack(cell.mib_per_seed, launcher, options)
+    largest = _largest_pack(cell.mib_per_seed, launcher, options, memory)
     packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
+    label = cell.arm or cell.config["model"]["name"]
+    own = {"label": label, "keep_arrays": kept_by_any(same)}
     return [
         Job(
             id=cell.id,
@@ -198,7 +202,7 @@ def _jobs(same: Sequence[PlannedCell]) -> list[Job]:
             config=cell.config,
             seeds=seeds,
             expected_seconds=cell.seconds_per_seed * len(seeds),
-            options=job_options(composition) | {"keep_arrays": kept_by_any(same)},
+            options=job_options(composition) | own,
         )
         for seeds in packs
     ]
@@ -213,17 +217,15 @@ def kept_by_any(same: Iterable[PlannedCell]) -> bool | list[int]:
 
 
 def _largest_pack(
-    mib_per_seed: float, launcher: Mapping[str, Any], options: Mapping[str, Any]
+    mib_per_seed: float, launcher: Mapping[str, Any], options: Mapping[str, Any], memory: Memory
 ) -> int:
     """The most seeds for which a worker, here or on a cluster, has the memory and the use."""
     if launcher["name"] == "slurm":
-        on_gpu = (
-            launcher["gpus_per_task"] > 0
-        )  # whose memory nobody knows before the task is there
-        mib = None if on_gpu else 1024.0 * launcher["memory_gb"]
+        on_gpu = launcher["gpus_per_task"] > 0
+        mib = None if on_gpu else 1024.0 * launcher["memory_gb"]  # a GPU's is not known here
     else:
         on_gpu = bool(options["gpus"])
-        mib = mib_a_worker(options["workers"], options["gpus"])
+        mib = memory(options["workers"], tuple(options["gpus"]))
     largest = LARGEST_GPU_PACK if on_gpu else LARGEST_PACK
     return min(largest, seeds_that_fit(mib_per_seed, mib) or largest)
 

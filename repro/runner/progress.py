@@ -23,9 +23,9 @@ _EVERY = 15.0  # seconds between two progress lines
 
 def title(job: Job) -> str:
     """Returns how messages call a job."""
-    name = job.options.get("experiment") or job.task
+    words = [job.options.get("experiment") or job.task, job.options.get("label"), job.id]
     seeds = len(job.seeds)
-    return f"{name} {job.id} ({seeds} seed{'s' if seeds > 1 else ''})"
+    return f"{' '.join(filter(None, words))} ({seeds} seed{'s' if seeds > 1 else ''})"
 
 
 class Reporter:

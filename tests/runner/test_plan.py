@@ -110,6 +110,7 @@ def test_a_job_carries_what_its_worker_needs_and_its_rows_record(compose: Any) -
         "keep_arrays": False,
         "data": str(composition.data),
         "experiment": "identifiability_2d",
+        "label": "ivae",
         "reductions": list(composition.reductions),
     }
     assert json.loads(json.dumps(job.config)) == job.config
