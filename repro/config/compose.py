@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +175,10 @@ def _composition(
         cells=tuple({cell.id: cell for cell in cells}.values()),
         run=first.run,
         launcher=first.launcher,
-        results=_folder(first.paths["results"]),
-        data=_folder(first.paths["data"]),
-        locks=None if first.paths["locks"] is None else _folder(first.paths["locks"]),
-        spill=_folder(first.paths["spill"]),
+        results=_folder(first.paths, "results"),
+        data=_folder(first.paths, "data"),
+        locks=None if first.paths["locks"] is None else _folder(first.paths, "locks"),
+        spill=_folder(first.paths, "spill"),
     )
 
 
@@ -207,8 +208,19 @@ class Settled:
     sure: Mapping[str, str]
 
 
-def _folder(name: str) -> Path:
-    return Path(name).expanduser().absolute()
+def _folder(paths: Mapping[str, str], key: str) -> Path:
+    """A folder that exists or could be made."""
+    name = paths[key]
+    if not name.strip():
+        raise ConfigError(
+            f"paths.{key} is empty; write paths.{key}=FOLDER, and see that REPRO_{key.upper()} in"
+            " the environment names a folder or is not set"
+        )
+    folder = Path(name).expanduser().absolute()
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not os.path.isdir(there):
+        raise ConfigError(f"paths.{key}={name}: {there} is not a folder; name another one")
+    return folder
 
 
 def _choice(name: str) -> Choices:

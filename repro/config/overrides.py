@@ -135,6 +135,9 @@ class Sweep:
 def parse_words(words: Iterable[str]) -> list[tuple[str, object]]:
     """Keys and values of command-line overrides; a value may be a `Sweep` or Hydra's `Glob`.
 
+    A folder (`paths.*`) is taken as it is written: blanks, commas and letters of all kinds may be
+    in its name, for which Hydra's grammar would want quotes.
+
     Raises:
         ConfigError: not in Hydra's grammar, a deletion or a package.
     """
@@ -142,6 +145,9 @@ def parse_words(words: Iterable[str]) -> list[tuple[str, object]]:
 
 
 def _pair(word: str) -> tuple[str, object]:
+    key, equals, value = word.partition("=")
+    if equals and key.startswith("paths."):
+        return key, _folder(value)
     try:
         override = OverridesParser.create().parse_override(word)
     except HydraException:
@@ -153,6 +159,11 @@ def _pair(word: str) -> tuple[str, object]:
     if override.package is not None:
         raise ConfigError(f"'{word}': packages (@) are not used here; {EXAMPLE}")
     return override.key_or_group, _value(override, word)
+
+
+def _folder(text: str) -> str | None:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return None if text == "null" else text[1:-1] if quoted else text
 
 
 def _value(override: Override, word: str) -> object:

@@ -163,6 +163,8 @@ def _example(kind: str, limits: Mapping[str, Any]) -> str:
         return "true"
     if kind.startswith("dict"):
         return "{name: 1.0}"
+    if kind == "str":
+        return str(limits.get("example", "NAME"))
     number = limits.get("example", limits.get("at_least", 1))
     return f"[{number}]" if kind.startswith("list") else str(number)
 

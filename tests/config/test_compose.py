@@ -379,6 +379,19 @@ def test_folders_come_from_the_environment_and_the_command_line(
     assert composed("paths.results=here").results == tmp_path / "here"
 
 
+def test_a_folder_that_cannot_be_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"file is not a folder; name another one"):
+        composed(f"paths.data={tmp_path}/file/inside")
+    with pytest.raises(ConfigError, match=r"paths.spill is empty; write paths.spill=FOLDER"):
+        composed("paths.spill=")
+    monkeypatch.setenv("REPRO_RESULTS", "")
+    with pytest.raises(ConfigError, match=r"REPRO_RESULTS in the environment names a folder or"):
+        composed()
+
+
 def test_it_leaves_the_callers_hydra_alone() -> None:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         compose_all([f"experiment={NAME}"])

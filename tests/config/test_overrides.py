@@ -31,7 +31,7 @@ def setting(vocabulary: Vocabulary, word: str) -> Any:
         ("data.layers=choice(3,5)", "data.layers", (3, 5)),
         ("model=iflow,ivae", "model", ("iflow", "ivae")),
         ("model=[iflow,ivae]", "model", ("iflow", "ivae")),
-        ("model=glob(i*)", "model", ("iflow", "ivae")),
+        ("training/schedule=glob(c*)", "training/schedule", ("constant", "cosine")),
         ("training/schedule=cosine", "training/schedule", ("cosine",)),
         ("training.schedule=cosine", "training/schedule", ("cosine",)),
         ("evaluation.at=[1,2]", "evaluation.at", ([1, 2],)),
@@ -49,6 +49,9 @@ def setting(vocabulary: Vocabulary, word: str) -> Any:
         ("launcher.gpus=[0,2]", "launcher.gpus", ([0, 2],)),
         ("launcher.gpus=null", "launcher.gpus", (None,)),
         ("paths.results='a b'", "paths.results", ("a b",)),
+        ("paths.results=/a b/é (1),2=ü", "paths.results", ("/a b/é (1),2=ü",)),
+        ("paths.results=2026", "paths.results", ("2026",)),
+        ("paths.locks=null", "paths.locks", (None,)),
     ],
 )
 def test_words_are_read_as_hydra_reads_them(
