@@ -95,7 +95,9 @@ def _draw_seed(
     data = next((found for found in arrays.values() if found is not None), None)
     for ax, name in zip(axes[:2], ("s", "x"), strict=True):
         _frame(ax)
-        say(ax, "arrays not kept") if data is None else _scatter(ax, data[name], data["segment"])
+        say(ax, "arrays not kept") if data is None else scatter_segments(
+            ax, data[name], data["segment"]
+        )
     for ax, model in zip(axes[2:], MODELS, strict=True):
         _frame(ax)
         _draw_estimate(ax, first[model], arrays[model], align)
@@ -126,7 +128,7 @@ def _draw_estimate(
             say(ax, "arrays not kept")
         else:
             z = matched(arrays["s"], arrays["z"]) if align else arrays["z"]
-            _scatter(ax, z, arrays["segment"])
+            scatter_segments(ax, z, arrays["segment"])
 
 
 def matched(sources: NDArray[Any], estimates: NDArray[Any]) -> NDArray[Any]:
@@ -148,7 +150,8 @@ def _standardised(values: NDArray[Any]) -> NDArray[np.float64]:
     return centred / np.where(spread > 0, spread, 1.0)
 
 
-def _scatter(ax: Axes, points: NDArray[Any], segment: NDArray[Any]) -> None:
+def scatter_segments(ax: Axes, points: NDArray[Any], segment: NDArray[Any]) -> None:
+    """Draw points (N, 2) in the colour of their segment (N,), nearly all of them in the panel."""
     segment = np.asarray(segment, dtype=int)
     order = np.random.RandomState(0).permutation(len(points))  # no segment lies over the others
     colours = segment_colours(int(segment.max()) + 1)[segment[order]]

@@ -9,7 +9,10 @@ from typing import Protocol
 import pandas as pd
 
 from repro.figures.bounds import draw_mnist_bounds
+from repro.figures.checks import draw_circulant, draw_determinants
+from repro.figures.density import draw_density
 from repro.figures.dimensions import draw_dimensions
+from repro.figures.gin import draw_gin
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.latents import LoadArrays
@@ -35,6 +38,10 @@ class Draw(Protocol):
 
 
 FIGURES: dict[str, Draw] = {
+    "circular_convolution": draw_circulant,
+    "convolution_density": draw_density,
+    "determinant_identities": draw_determinants,
+    "gin_sources": draw_gin,
     "identifiability_2d": draw_2d,
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,

@@ -136,19 +136,22 @@ class AffineCoupling(Coupling):
 
 
 class VolumePreservingCoupling(Coupling):
-    """An affine coupling whose log-scales add up to 0: the last one balances the others (GIN).
+    """An affine coupling whose log-scales add up to 0, so that volumes stay (GIN).
 
-    Source: Sorrenson et al. 2020 (GIN, arXiv 2001.04872), section 3.2.
+    Their mean is taken off; with one moved feature there is nothing to scale.
+
+    Source: Sorrenson et al. 2020 (GIN, arXiv 2001.04872), section 3.2, where the last log-scale
+    balances the others; released VLL-HD/FrEIA (`GINCouplingBlock`) takes the mean off.
     """
 
     def __init__(self, split: Split, make: MakeConditioner, bound: float = 2.0) -> None:
-        super().__init__(split, make, 2 * split.moved - 1)
+        super().__init__(split, make, 2 * split.moved)
         self.bound = bound
 
     def _transform(self, x: Tensor, raw: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
-        shift, free = raw.split((x.shape[-1], x.shape[-1] - 1), dim=-1)
-        free = bounded(free, self.bound)
-        log_scale = torch.cat((free, -free.sum(dim=-1, keepdim=True)), dim=-1)
+        log_scale, shift = raw.chunk(2, dim=-1)
+        log_scale = bounded(log_scale, self.bound)
+        log_scale = log_scale - log_scale.mean(dim=-1, keepdim=True)
         moved, _ = scale_and_shift(x, log_scale, shift, inverse=inverse)
         return moved, torch.zeros_like(x[:, 0])
 

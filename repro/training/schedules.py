@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -97,10 +97,28 @@ class Cosine(Schedule):
         self.rates.fill_(self.initial * 0.5 * (1 + math.cos(math.pi * share)))
 
 
+class Milestones(Schedule):
+    """Multiplies the rate of every seed by a factor once each of some numbers of updates is made.
+
+    It follows torch's MultiStepLR, stepped at every update.
+    """
+
+    def __init__(
+        self, rate: float, seeds: int, at: Sequence[int], factor: float, device: str = "cpu"
+    ) -> None:
+        super().__init__(rate, seeds, device)
+        self.at, self.factor = tuple(at), factor
+
+    def after_iteration(self, iteration: int) -> None:
+        """Set the rates (S,) of the next iteration."""
+        passed = sum(iteration + 1 >= milestone for milestone in self.at)
+        self.rates.fill_(self.initial * self.factor**passed)
+
+
 def make_schedule(
     config: Mapping[str, Any], rate: float, seeds: int, total: int, device: str = "cpu"
 ) -> Schedule:
-    """The schedule that `config` names (plateau | constant | cosine) for S seeds.
+    """The schedule that `config` names (plateau | constant | cosine | milestones) for S seeds.
 
     Raises:
         ConfigError: for another name.
@@ -110,9 +128,11 @@ def make_schedule(
             return Plateau(rate, seeds, config["factor"], config["patience"], device)
         case "cosine":
             return Cosine(rate, seeds, total, device)
+        case "milestones":
+            return Milestones(rate, seeds, config["at"], config["factor"], device)
         case "constant":
             return Schedule(rate, seeds, device)
     raise ConfigError(
         f"unknown schedule '{config['name']}'; set training.schedule.name to plateau, "
-        "constant or cosine"
+        "constant, cosine or milestones"
     )

@@ -141,6 +141,7 @@ SMALLEST = {
     for name in BIJECTIONS
     if any(kind in name for kind in ("coupling", "conditional", "orthogonal", "sylvester"))
 }
+SMALLEST["volume_preserving_coupling"] = 5  # one feature alone cannot be scaled
 LARGEST = {"circular_convolution": 100.0}  # its inverse grows exponentially
 
 

@@ -54,3 +54,10 @@ def test_nothing_to_test_is_nan_and_no_error(values):
 def test_a_value_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="diverged"):
         paired([0.1, float("nan"), 0.2])
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+@pytest.mark.parametrize("t", [-400.0, 60.0, 5000.0])
+def test_an_effect_far_from_zero_has_bounds_on_either_side(t, n):
+    effect = effect_interval(t, n)
+    assert effect.low < effect.value < effect.high

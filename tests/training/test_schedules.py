@@ -105,7 +105,9 @@ def test_a_schedule_is_found_by_name(config, kind):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ConfigError, match=r"unknown schedule 'step'.*plateau, constant or cosine"):
+    with pytest.raises(
+        ConfigError, match=r"unknown schedule 'step'.*plateau, constant, cosine or milestones"
+    ):
         make_schedule({"name": "step"}, RATE, 1, 1)
 
 

@@ -5,13 +5,22 @@ A section's `name` chooses its dataclass, its kind. A kind without a `name` stan
 
 from __future__ import annotations
 
+from repro.config.schema.checks import Circulant, Determinants
 from repro.config.schema.density import DENSITY_DATA, DensityScoring, Timing, VariationalFlow
+from repro.config.schema.flows import (
+    ConvolutionStack,
+    CouplingFlow,
+    Gin,
+    HiddenSources,
+    Mixture,
+    Waves,
+)
 from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
 from repro.config.schema.image_flows import IFlowImage, ImageScores, NVFImage, Pixels
 from repro.config.schema.images import BinaryImages, Bounds, ImagePatches, LatentGaussian
 from repro.config.schema.nothing import Nothing
 from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
-from repro.config.schema.training import Adam, Constant, Cosine, Plateau, Steps
+from repro.config.schema.training import Adam, Constant, Cosine, Milestones, Plateau, Steps
 
 __all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
 
@@ -22,7 +31,11 @@ SECTIONS: dict[str, dict[str, type]] = {
         "binary_images": BinaryImages,
         "image_patches": ImagePatches,
         "pixels": Pixels,
+        "hidden_sources": HiddenSources,
+        "mixture": Mixture,
+        "waves": Waves,
         **DENSITY_DATA,
+        "none": Nothing,
     },
     "model": {
         "iflow": IFlow,
@@ -31,16 +44,26 @@ SECTIONS: dict[str, dict[str, type]] = {
         "nvf_image": NVFImage,
         "iflow_image": IFlowImage,
         "variational_flow": VariationalFlow,
+        "gin": Gin,
+        "coupling_flow": CouplingFlow,
+        "convolution_stack": ConvolutionStack,
         "none": Nothing,
     },
     "training": {"": Adam, "steps": Steps, "none": Nothing},
-    "training.schedule": {"plateau": Plateau, "constant": Constant, "cosine": Cosine},
+    "training.schedule": {
+        "plateau": Plateau,
+        "constant": Constant,
+        "cosine": Cosine,
+        "milestones": Milestones,
+    },
     "evaluation": {
         "": Scoring,
         "bounds": Bounds,
         "images": ImageScores,
         "density": DensityScoring,
         "timing": Timing,
+        "determinants": Determinants,
+        "circulant": Circulant,
         "none": Nothing,
     },
     "fidelity": {"": Fidelity, "none": Nothing},

@@ -69,3 +69,12 @@ class Cosine:
     """Bring the learning rate to zero along half a cosine."""
 
     name: str
+
+
+@dataclass
+class Milestones:
+    """Multiply the learning rate by `factor` once each number of updates in `at` is made."""
+
+    name: str
+    at: list[int] = limited(at_least=1)  # noqa: RUF009
+    factor: float = limited(above=0.0, below=1.0, example=0.1)

@@ -11,8 +11,10 @@ from typing import Any
 from repro.config.nearest import suggestion
 from repro.config.tasks import (
     baselines,
+    checks,
     density,
     flow_times,
+    flows,
     identifiability,
     image_flows,
     latent_gaussian,
@@ -28,6 +30,10 @@ RULES: dict[str, Rules] = {
     "nvf_image": image_flows.NVF_IMAGE,
     "iflow_image": image_flows.IFLOW_IMAGE,
     "latent_gaussian": latent_gaussian.RULES,
+    "determinants": checks.DETERMINANTS,
+    "circulant": checks.CIRCULANT,
+    "gin_sources": flows.GIN_SOURCES,
+    "density_fit": flows.DENSITY_FIT,
 }
 
 

@@ -1,0 +1,76 @@
+"""The tasks `gin_sources` and `density_fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repro.config.tasks.rules import Rules, steps
+from repro.errors import ConfigError
+
+VALUES_PER_FEATURE = 3  # of a gated convolution
+
+
+def check_batch(config: Mapping[str, Any]) -> None:
+    """Refuse batches larger than the data set.
+
+    Raises:
+        ConfigError: with the number of points.
+    """
+    batch, most = config["training"]["batch_size"], config["data"]["points"]
+    if batch > most:
+        raise ConfigError(
+            f"training.batch_size must be at most {most}, the number of points, got {batch};"
+            f" the nearest valid value is {most}"
+        )
+
+
+def check_sources(config: Mapping[str, Any]) -> None:
+    """Refuse more sources than dimensions, and batches larger than the data set.
+
+    Raises:
+        ConfigError: with the nearest valid value.
+    """
+    check_batch(config)
+    sources, dim = config["data"]["sources"], config["data"]["dim"]
+    if sources > dim:
+        raise ConfigError(
+            f"data.sources must be at most data.dim={dim}, got {sources};"
+            f" the nearest valid value is {dim}"
+        )
+
+
+def check_density(config: Mapping[str, Any]) -> None:
+    """Refuse batches larger than the data set, and a stack without room for one layer.
+
+    Raises:
+        ConfigError: with the nearest valid value.
+    """
+    check_batch(config)
+    model, least = config["model"], VALUES_PER_FEATURE * config["data"]["dim"]
+    if model["name"] == "convolution_stack" and model["parameters"] < least:
+        raise ConfigError(
+            f"model.parameters={model['parameters']} is less than one layer of"
+            f" data.dim={config['data']['dim']} takes; the nearest valid value is {least}"
+        )
+
+
+def _kinds(data: tuple[str, ...], model: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    nothing = ("none",)
+    return {
+        "data": data,
+        "model": model,
+        "training": ("steps",),
+        "evaluation": nothing,
+        "fidelity": nothing,
+    }
+
+
+GIN_SOURCES = Rules(
+    kinds=_kinds(("hidden_sources",), ("gin",)), updates=steps, validate=check_sources
+)
+DENSITY_FIT = Rules(
+    kinds=_kinds(("mixture", "waves"), ("coupling_flow", "convolution_stack")),
+    updates=steps,
+    validate=check_density,
+)

@@ -1,0 +1,155 @@
+"""Densities: how far each arm's held-out likelihood is from the true density's, by data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.figures.arms import Values, by_data_seed, differences, lost_notes, task_rows
+from repro.figures.latents import LoadArrays
+from repro.figures.rows import Rows
+from repro.figures.style import INK, Layout, panel_page, save_figure, styled
+from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.report.paired import paired
+from repro.report.statistics import mean_interval
+
+ARMS = {
+    "affine": "affine",
+    "convolution": "convolution",
+    "stack": "stack",
+    "affine_large": "affine,\nlarge",
+    "convolution_large": "convolution,\nlarge",
+}
+RIVAL = {"convolution": "affine", "stack": "affine", "convolution_large": "affine_large"}
+COLOURS = {
+    "affine": "#D55E00",
+    "convolution": "#0072B2",
+    "stack": "#009E73",
+    "affine_large": "#D55E00",
+    "convolution_large": "#0072B2",
+}
+LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.62)
+
+Row = Mapping[str, Any]
+
+
+def draw_density(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write the figure and the table of the densities and return their paths.
+
+    Raises: MissingResult where there is no row.
+    """
+    stored = task_rows(rows, "density_fit", "convolution_density")
+    foot = [*lost_notes(stored, {arm: _plain(arm) for arm in ARMS}), *notes]
+    paths = save_figure(figure_density(stored, foot), folder, "figure_density")
+    return paths + save_table(table_density(stored, foot), folder, "table_density")
+
+
+@styled
+def figure_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure:
+    """Draw nats above the true density's negative log-likelihood, by arm and data set."""
+    sets = _data_sets(rows)
+    foot = [
+        "Negative log-likelihood of held-out points less that of the true density on the same "
+        "points (0 would be perfect); faint marks are data seeds, bars means with 95 % intervals.",
+        *notes,
+    ]
+    figure, [axes] = panel_page(LAYOUT, 1, len(sets), foot)
+    for ax, (name, own) in zip(axes, sets.items(), strict=True):
+        _draw_set(ax, own)
+        ax.set_title(name, color=INK)
+    axes[0].set_ylabel("nats above the true density")
+    return figure
+
+
+def _draw_set(ax: Axes, rows: Sequence[Row]) -> None:
+    shown = [arm for arm in ARMS if any(row.get("arm") == arm for row in rows)]
+    for place, arm in enumerate(shown):
+        values = list(_values(rows, arm).values())
+        if not values:
+            continue
+        away = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.scatter(place + away, values, s=9, color=COLOURS[arm], alpha=0.4, linewidths=0)
+        ours = mean_interval(values)
+        arms = np.nan_to_num([[ours.mean - ours.low], [ours.high - ours.mean]])
+        ax.errorbar([place + 0.3], [ours.mean], arms, color=COLOURS[arm], marker="o",
+                    markersize=4, capsize=2)  # fmt: skip
+    ticks = [f"{ARMS[arm]}\n({_parameters(rows, arm)})" for arm in shown]
+    ax.set_xticks(range(len(shown)), ticks, size=6)
+    ax.set_xlim(-0.6, len(shown) - 0.4)
+    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    ax.grid(axis="y")
+
+
+def table_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Table:
+    """Build the table: a line a data set and arm, with the difference from its affine rival."""
+    lines: list[tuple[Cell, ...]] = []
+    for name, own in _data_sets(rows).items():
+        for arm in ARMS:
+            values = _values(own, arm)
+            if not values:
+                continue
+            gap = mean_interval(list(values.values()))
+            between = differences(values, _values(own, RIVAL[arm])) if arm in RIVAL else []
+            found = paired(between) if between else None
+            lines.append(
+                (
+                    name,
+                    _plain(arm),
+                    _parameters(own, arm),
+                    (gap.mean, gap.sd),
+                    (gap.low, gap.high),
+                    None if found is None else found.interval.mean,
+                    None if found is None else (found.interval.low, found.interval.high),
+                    gap.n,
+                )
+            )
+    columns = (
+        Column("data", "data"),
+        Column("arm", "flow"),
+        Column("parameters", "parameters", "count"),
+        Column("gap", "nats above the truth: mean (sd)", "spread", 3),
+        Column("interval", "95 % interval", "interval", 3),
+        Column("difference", f"flow {MINUS} affine", "number", 3, signed=True),
+        Column("difference_interval", "its 95 % interval", "interval", 3, signed=True),
+        Column("n", "data seeds", "count"),
+    )
+    title = "Circular convolutions against affine couplings as densities"
+    return Table(title, columns, tuple(lines), tuple(notes))
+
+
+def _data_sets(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        data = row["config"]["data"]
+        words = {"mixture": "mixture of Gaussians", "waves": "waves"}
+        found.setdefault(f"{words[data['name']]}, {data['dim']}D", []).append(row)
+    return dict(sorted(found.items(), key=lambda item: (len(item[0]) < 15, len(item[0]))))
+
+
+def _values(rows: Sequence[Row], arm: str) -> Values:
+    return by_data_seed((row for row in rows if row.get("arm") == arm), "gap_nats")
+
+
+def _parameters(rows: Sequence[Row], arm: str) -> int | None:
+    counts = (
+        row["metrics"]["parameters"]
+        for row in rows
+        if row.get("arm") == arm and row["status"] == "done"
+    )
+    return next(counts, None)
+
+
+def _plain(arm: str) -> str:
+    return ARMS[arm].replace("\n", " ")

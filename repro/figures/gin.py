@@ -1,0 +1,203 @@
+"""GIN: the recovered clusters, the spectrum of deviations, and how well both rules choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from repro.figures.arms import by_data_seed, differences, lost_notes, task_rows
+from repro.figures.latents import LoadArrays, matched, say, scatter_segments
+from repro.figures.rows import Rows
+from repro.figures.style import INK, Layout, panel_page, save_figure, styled
+from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.report.paired import paired
+from repro.report.statistics import mean_interval
+
+ARMS = {"gin": "GIN", "glow": "GLOW"}
+COLOURS = {"gin": "#0072B2", "glow": "#D55E00"}
+MEASURES = {
+    "mcc": "MCC, chosen by standard deviation",
+    "mcc_information": "MCC, chosen by information",
+    "mcc_any": "MCC, the best two of all latents",
+    "mcc_within": "MCC within clusters",
+    "mcc_x": "MCC of the best two observed dimensions",
+    "r2": "R² of the best affine map",
+    "gap": "second over third standard deviation",
+    "log_gap": "its logarithm",
+    "same_choice": "share of runs where both rules agree",
+}
+RECOVERED = Layout(panel=(1.6, 1.6), gap=(0.2, 0.0), left=0.15, right=0.15, top=0.3, bottom=0.12)
+SPECTRUM = Layout(panel=(2.2, 2.1), gap=(0.55, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.42)
+
+
+def draw_gin(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write every figure and the table of GIN's hidden sources and return their paths.
+
+    Raises: MissingResult where there is no row.
+    """
+    stored = task_rows(rows, "gin_sources", "gin_sources")
+    foot = [*lost_notes(stored, ARMS), *notes]
+    paths = save_table(table_gin(stored, foot), folder, "table_gin")
+    recovered = figure_recovered(stored, load_arrays, foot)
+    paths += save_figure(recovered, folder, "figure_recovered")
+    return paths + save_figure(figure_spectrum(stored, foot), folder, "figure_spectrum")
+
+
+@styled
+def figure_recovered(
+    rows: Sequence[Mapping[str, Any]], load_arrays: LoadArrays, notes: Sequence[str] = ()
+) -> Figure:
+    """Draw the true sources and the two latents of largest deviation of the first kept runs.
+
+    Source: Sorrenson et al. 2020, figure 1.
+    """
+    kept = {arm: _first_kept(rows, arm) for arm in ARMS}
+    shown = next((row for row in kept.values() if row is not None), None)
+    seed = (
+        ""
+        if shown is None
+        else f" Data seed {shown['data_seed']}, model seed {shown['model_seed']}."
+    )
+    foot = [
+        "Fresh points, coloured by cluster; of each model the two latents of the largest standard "
+        f"deviation within clusters, order and signs matched to the sources.{seed}",
+        *notes,
+    ]
+    figure, [axes] = panel_page(RECOVERED, 1, 3, foot)
+    axes[0].set_title("true sources", color=INK)
+    for ax, (arm, row) in zip(axes[1:], kept.items(), strict=True):
+        if row is None:
+            ax.set_title(ARMS[arm], color=INK)
+            say(ax, "not kept")
+            continue
+        arrays = load_arrays(row)
+        s, z = (np.asarray(arrays[key], np.float64) for key in ("s", "z"))
+        scatter_segments(axes[0], s, arrays["cluster"])
+        scatter_segments(ax, matched(s, z[:, : s.shape[1]]), arrays["cluster"])
+        ax.set_title(f"{ARMS[arm]}: MCC {row['metrics']['mcc']:.3f}", color=INK)
+    for ax in axes:
+        ax.set_xticks([])
+        ax.set_yticks([])
+    return figure
+
+
+@styled
+def figure_spectrum(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Figure:
+    """Draw the ordered standard deviations of every run, and the MCC by arm and rule.
+
+    Source: Sorrenson et al. 2020, figure 2.
+    """
+    runs = {arm: len([row for row in rows if row.get("arm") == arm]) for arm in ARMS}
+    foot = [
+        f"Left: a faint line a run ({runs['gin']} and {runs['glow']}), the median in full colour; "
+        "standard deviations within clusters, on fresh points, largest first. Middle: the second "
+        "over the third of them, a mark a data seed. Right: correlation of the two chosen latents "
+        "with the true sources. Bars: means with 95 % intervals over data seeds.",
+        *notes,
+    ]
+    figure, [axes] = panel_page(SPECTRUM, 1, 3, foot)
+    _draw_spectra(axes[0], rows)
+    _draw_marks(axes[1], rows, {"gap": ""})
+    axes[1].set_yscale("log")
+    axes[1].set_ylabel("second / third standard deviation")
+    _draw_marks(axes[2], rows, {"mcc": "by sd", "mcc_information": "by information"})
+    axes[2].set_ylabel("MCC (higher is better)")
+    return figure
+
+
+def _draw_spectra(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    for arm, colour in COLOURS.items():
+        spectra = [r["metrics"]["spreads"] for r in rows if r.get("arm") == arm and _done(r)]
+        for spectrum in spectra:
+            ax.plot(range(1, len(spectrum) + 1), spectrum, color=colour, alpha=0.12, linewidth=0.6)
+        if spectra:
+            middle = np.median(spectra, axis=0)
+            ax.plot(range(1, len(middle) + 1), middle, color=colour, marker="o", markersize=3)
+    ax.set_yscale("log")
+    ax.set_xlabel("latent, by standard deviation")
+    ax.set_ylabel("standard deviation")
+    handles = [
+        Line2D([], [], color=COLOURS[a], marker="o", markersize=3, label=ARMS[a]) for a in ARMS
+    ]
+    ax.legend(handles=handles, loc="upper right")
+
+
+def _draw_marks(ax: Axes, rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> None:
+    ticks = []
+    for place, (arm, metric) in enumerate([(a, m) for m in metrics for a in ARMS]):
+        values = list(by_data_seed((r for r in rows if r.get("arm") == arm), metric).values())
+        ticks.append(f"{ARMS[arm]}\n{metrics[metric]}".strip())
+        if not values:
+            continue
+        away = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.scatter(place + away, values, s=8, color=COLOURS[arm], alpha=0.4, linewidths=0)
+        ours = mean_interval(values)
+        arms = np.nan_to_num([[ours.mean - ours.low], [ours.high - ours.mean]])
+        ax.errorbar([place + 0.3], [ours.mean], arms, color=COLOURS[arm], marker="o",
+                    markersize=4, capsize=2)  # fmt: skip
+    ax.set_xticks(range(len(ticks)), ticks)
+    ax.set_xlim(-0.6, len(ticks) - 0.4)
+    ax.grid(axis="y")
+
+
+def table_gin(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Table:
+    """Build the table of both arms: means over data seeds, and their paired difference."""
+    lines: list[tuple[Cell, ...]] = []
+    for metric, name in MEASURES.items():
+        values = {
+            arm: by_data_seed((r for r in rows if r.get("arm") == arm), metric) for arm in ARMS
+        }
+        between = differences(values["gin"], values["glow"])
+        cells: list[Cell] = [name]
+        for arm in ARMS:
+            own = mean_interval(list(values[arm].values())) if values[arm] else None
+            cells += [None, None] if own is None else [(own.mean, own.sd), (own.low, own.high)]
+        found = paired(between) if between else None
+        cells += (
+            [None, None, None]
+            if found is None
+            else [found.interval.mean, (found.interval.low, found.interval.high), found.t_p]
+        )
+        lines.append((*cells, len(between)))
+    columns = (
+        Column("measure", "measure"),
+        Column("gin", "GIN: mean (sd)", "spread", 3),
+        Column("gin_interval", "95 % interval", "interval", 3),
+        Column("glow", "GLOW: mean (sd)", "spread", 3),
+        Column("glow_interval", "95 % interval", "interval", 3),
+        Column("difference", f"GIN {MINUS} GLOW", "number", 3, signed=True),
+        Column("difference_interval", "its 95 % interval", "interval", 3, signed=True),
+        Column("p", "p (paired t)", "number", 3),
+        Column("n", "data seeds", "count"),
+    )
+    title = "Two sources hidden in ten dimensions: GIN against its volume-changing twin"
+    under = ("A data seed's value is the mean over its model seeds.", *notes)
+    return Table(title, columns, tuple(lines), under)
+
+
+def _first_kept(rows: Sequence[Mapping[str, Any]], arm: str) -> Mapping[str, Any] | None:
+    return next(
+        (
+            row
+            for row in rows
+            if row.get("arm") == arm and _done(row) and isinstance(row.get("arrays"), str)
+        ),
+        None,
+    )
+
+
+def _done(row: Mapping[str, Any]) -> bool:
+    return bool(row["status"] == "done")

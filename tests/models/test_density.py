@@ -1,0 +1,55 @@
+"""Densities by flows: they integrate to one, and the twins have equally many parameters."""
+
+import pytest
+import torch
+
+from repro.errors import ConfigError
+from repro.models.density import DensityFlow, make_flow
+
+COUPLING = {"name": "coupling_flow", "layers": 3, "widths": [8], "clamp": 2.0}
+CONFIGS = {
+    "affine": {**COUPLING, "transformer": "affine"},
+    "convolution": {**COUPLING, "transformer": "convolution"},
+    "stack": {"name": "convolution_stack", "parameters": 20},
+}
+
+
+def made(config, dim=2):
+    torch.manual_seed(0)
+    model = DensityFlow(config, dim)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    return model
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_density_integrates_to_one(name):
+    edges = torch.linspace(-12, 12, 400)
+    grid = torch.cartesian_prod(edges, edges)
+    with torch.no_grad():
+        mass = made(CONFIGS[name]).log_density(grid).exp().sum() * (edges[1] - edges[0]) ** 2
+    assert mass.item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_loss_is_the_mean_of_minus_the_log_density():
+    model, x = made(CONFIGS["affine"]), torch.randn(9, 2)
+    torch.testing.assert_close(model(x, None), -model.log_density(x).mean())
+
+
+def test_affine_and_convolutional_couplings_have_equally_many_parameters():
+    counts = [
+        sum(p.numel() for p in made(CONFIGS[name], 10).parameters())
+        for name in ("affine", "convolution")
+    ]
+    assert counts[0] == counts[1]
+
+
+def test_a_stack_is_as_long_as_its_parameters_allow():
+    flow = make_flow({"name": "convolution_stack", "parameters": 95}, 10)
+    assert sum(p.numel() for p in flow.parameters()) == 90
+
+
+def test_an_unknown_flow_is_refused():
+    with pytest.raises(ConfigError, match="set model to coupling_flow"):
+        make_flow({"name": "iflow"}, 2)
