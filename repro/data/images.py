@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from repro.data.idx import read_idx
 from repro.data.pickles import read_pickle
+from repro.data.registry import batch_paths
 from repro.errors import DataError
 
 Pixels = NDArray[np.uint8]  # (N, C, H, W)
@@ -19,7 +20,6 @@ Labels = NDArray[np.uint8]  # (N,)
 
 IDX_SETS = ("mnist", "fashion-mnist")
 NAMES = ("digits", *IDX_SETS, "cifar-10")
-CIFAR_FOLDER = "cifar-10-batches-py"
 CIFAR_BATCHES = (1, 2, 3, 4, 5)
 DIGITS_TO_TRAIN = 1500  # of 1,797, in the order of scikit-learn's file
 
@@ -53,23 +53,10 @@ def load_images(name: str, root: Path | str, batches: Sequence[int] = CIFAR_BATC
     elif name in IDX_SETS:
         found = _idx_set(name, root / name)
     elif name == "cifar-10":
-        found = _cifar(root / CIFAR_FOLDER, batches)
+        found = _cifar(root, batches)
     else:
         raise DataError(f"there is no image data set {name}; use one of {', '.join(NAMES)}")
     return found
-
-
-def missing_files(
-    name: str, root: Path | str, batches: Sequence[int] = CIFAR_BATCHES
-) -> list[Path]:
-    """The files that `load_images` would not find."""
-    root = Path(root)
-    paths: list[Path] = []
-    if name in IDX_SETS:
-        paths = [root / name / file for file in _IDX_FILES.values()]
-    elif name == "cifar-10":
-        paths = [root / CIFAR_FOLDER / file for file in _cifar_files(batches)]
-    return [path for path in paths if not path.is_file()]
 
 
 def digest(values: NDArray[np.uint8]) -> str:
@@ -116,14 +103,10 @@ def _read_idx(path: Path, name: str) -> NDArray[np.uint8]:
     return read_idx(path).astype(np.uint8, copy=False)
 
 
-def _cifar_files(batches: Sequence[int]) -> list[str]:
-    return [*(f"data_batch_{batch}" for batch in batches), "test_batch"]
-
-
-def _cifar(folder: Path, batches: Sequence[int]) -> Images:
+def _cifar(root: Path, batches: Sequence[int]) -> Images:
     if not batches or not set(batches) <= set(CIFAR_BATCHES):
         raise DataError(f"CIFAR-10 has no batches {list(batches)}; choose from 1 to 5")
-    parts = [_cifar_batch(folder / name) for name in _cifar_files(batches)]
+    parts = [_cifar_batch(root / path) for path in batch_paths(batches)]
     train, labels = (np.concatenate(each) for each in zip(*parts[:-1], strict=True))
     return Images("cifar-10", train, labels, *parts[-1])
 

@@ -20,6 +20,7 @@ __all__ = [
     "DataFile",
     "Dataset",
     "FileState",
+    "batch_paths",
     "check",
     "fetch",
     "load_registry",
@@ -87,6 +88,12 @@ def load_registry(path: Path) -> dict[str, Dataset]:
     if not isinstance(listed, dict):
         raise DataError(f"{path} lists no data sets; restore it")
     return {str(name): _read_dataset(str(name), entry) for name, entry in listed.items()}
+
+
+def batch_paths(batches: Sequence[int]) -> list[str]:
+    """The files of CIFAR-10's training batches and of its test batch, below the data root."""
+    names = [*(f"data_batch_{batch}" for batch in batches), "test_batch"]
+    return [f"cifar-10-batches-py/{name}" for name in names]
 
 
 def check(dataset: Dataset, root: Path) -> list[FileState]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import pandas as pd
 
 from repro.figures.bounds import draw_mnist_bounds
+from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.checks import draw_circulant, draw_determinants
 from repro.figures.density import draw_density
 from repro.figures.dimensions import draw_dimensions
@@ -49,4 +50,5 @@ FIGURES: dict[str, Draw] = {
     "nvf_toy": draw_toy,
     "per_dimension": draw_dimensions,
     "mnist_bounds": draw_mnist_bounds,
+    "cifar_bounds": draw_cifar_bounds,
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from repro.config.needs import needs
-from repro.data.registry import Dataset
+from repro.data.registry import DataFile, Dataset, batch_paths
 from repro.errors import DataError
 from repro.runner.plan import PlannedCell
 
@@ -20,11 +21,21 @@ def absent(
             continue
         root = one.composition.data
         for name in sorted(needs(one.cell.config, registry)):
-            there = all(file.is_there(root) for file in registry[name].files)
+            files = _files(registry[name], one.cell.config)
+            there = all(file.is_there(root) for file in files)
             names = lacking.setdefault(one.cell.experiment, ([], str(root)))[0]
             if not there and name not in names:
                 names.append(name)
     return {experiment: found for experiment, found in lacking.items() if found[0]}
+
+
+def _files(dataset: Dataset, config: Mapping[str, Any]) -> list[DataFile]:
+    """The files of a data set that a science config reads: of CIFAR-10 its batches."""
+    batches = config["data"].get("batches")
+    if dataset.name != "cifar-10" or not batches:
+        return list(dataset.files)
+    wanted = batch_paths(batches)
+    return [file for file in dataset.files if file.path in wanted]
 
 
 def with_data(

@@ -7,13 +7,14 @@ import pytest
 
 from repro.errors import MissingResult
 from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing
+from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.bounds_rows import (
     bounds_frame,
     diverged_and_fall_notes,
     main_setting,
     published_line,
 )
-from repro.figures.bounds_tables import check_table, gain_table, table_2
+from repro.figures.bounds_tables import check_table, gain_table, table_2, table_3
 from repro.figures.published import load_published
 
 PUBLISHED = Path(__file__).parents[2] / "conf" / "published"
@@ -129,3 +130,15 @@ def test_published_lines_begin_at_no_flow(published):
 def test_without_rows_the_command_is_named(published):
     with pytest.raises(MissingResult, match="repro run experiment=mnist_bounds"):
         bounds_frame([])
+
+
+def test_patches_stand_beside_table_3_of_cifar_alone(tmp_path, published):
+    rows = [make_row("planar", k, seed, dataset="cifar-10") for k in (0, 2) for seed in (1, 2)]
+    table = table_3(bounds_frame(rows), published)
+    columns = [column.key for column in table.columns]
+    assert [row[columns.index("published")] for row in table.rows] == [-293.7, -308.6]
+    paths = draw_cifar_bounds(rows, load, published, tmp_path)
+    assert {path.stem for path in paths} == {"figure_table_3", "figure_training", "table_3"}
+    digits = [row | {"config": row["config"] | {"data": {"dataset": "digits"}}} for row in rows]
+    draw_cifar_bounds(digits, load, published, tmp_path)
+    assert "293" not in (tmp_path / "table_3.csv").read_text()

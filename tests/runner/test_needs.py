@@ -75,3 +75,18 @@ def test_what_is_done_needs_no_data(planned: list[PlannedCell]) -> None:
     [one] = planned
     finished = dataclasses.replace(one, done=one.missing, missing=frozenset())
     assert with_data([finished], REGISTRY, leave_out=False) == ([finished], [])
+
+
+def test_of_cifar_only_the_batches_that_are_read_have_to_be_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ["experiment=cifar_bounds", "scale=paper", "arm=gaussian"]
+    words += [f"paths.results={tmp_path / 'r'}", f"paths.data={tmp_path}"]
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in ("data_batch_2", "test_batch"):
+        (folder / name).touch()
+    found = plan(compose_all([*words, "data.batches=[2]"]))
+    assert with_data(found, REGISTRY, leave_out=False) == (found, [])
+    with pytest.raises(DataError, match="repro data fetch cifar-10"):
+        with_data(plan(compose_all(words)), REGISTRY, leave_out=False)
