@@ -10,7 +10,7 @@ from repro.claims.estimate import NAN, Estimate
 from repro.claims.registry import STATISTICS
 from repro.claims.sample import Sample, matches, related, select
 from repro.claims.schema import Claim, Selection
-from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p
+from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p, without
 from repro.report.multiplicity import holm
 
 NOTHING = Estimate(NAN)
@@ -61,6 +61,7 @@ class Judgement:
     reductions: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     command: str = ""
+    absent: tuple[str, ...] = ()  # selections that a partial statistic did without
 
     @property
     def verdict(self) -> str:
@@ -77,9 +78,13 @@ def judge(claims: Sequence[Claim], find: FindEvidence) -> list[Judgement]:
     adjusted = _adjusted(found)
     return [
         one if one.verdict == NOT_RUN
-        else replace(one, p=p, decision=decide(one.estimate, one.claim.decide, p))
+        else replace(one, p=p, decision=_decided(one, p))
         for one, p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
+
+
+def _decided(one: Judgement, p: float) -> Decision:
+    return without(decide(one.estimate, one.claim.decide, p), one.absent)
 
 
 def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
@@ -98,10 +103,8 @@ def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
         return about
     statistic = STATISTICS[claim.test.name].function
     estimate = statistic(found, claim.decide.bound, **claim.test.arguments)
-    if absent := [sample.name for sample in chosen if not sample.points]:
-        details = (*estimate.details, ("not run yet", ", ".join(absent)))
-        estimate = replace(estimate, details=details)
-    return replace(about, estimate=estimate, decision=Decision("", ""))
+    absent = tuple(sample.name for sample in chosen if not sample.points)
+    return replace(about, estimate=estimate, absent=absent, decision=Decision("", ""))
 
 
 def _enough(claim: Claim, chosen: Sequence[Sample], found: Sequence[Sample]) -> bool:
@@ -150,7 +153,9 @@ def _about(
     reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
     lacking = [name for name, sample in samples.items() if not sample.points]
     short = len(stored) < len(asked) or bool(lacking)
-    missing = [f"{name} ({claim.rows[name].experiment})" for name in lacking]
+    missing = [
+        f"{name} ({samples[name].lacks or claim.rows[name].experiment})" for name in lacking
+    ]
     return Judgement(
         claim,
         Decision(NOT_RUN, f"no row yet of {', '.join(missing)}"),

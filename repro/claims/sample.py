@@ -13,7 +13,6 @@ import pandas as pd
 
 from repro.claims.schema import Selection
 from repro.config.nearest import suggestion
-from repro.errors import ConfigError
 from repro.nested import flatten
 
 UNITS = {"data_seed": "data seeds", "model_seed": "model seeds", "run": "runs"}
@@ -45,11 +44,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Sample:
-    """A selection's runs; `lost` counts those that diverged or whose number is not finite."""
+    """A selection's runs; `lost` counts those that diverged or whose number is not finite.
+
+    `lacks` says which metric none of the rows has, and the nearest that they have.
+    """
 
     name: str
     points: tuple[Point, ...]
     lost: int = 0
+    lacks: str = ""
 
     @property
     def unit(self) -> str:
@@ -90,20 +93,19 @@ class Sample:
 def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> Sample:
     """Take a selection's numbers out of an experiment's rows.
 
-    Raises: ConfigError for a metric that none of the rows has, with the nearest one.
+    Rows that were stored before a metric was measured do not have it; they are left out.
     """
     chosen = [row for row in rows if matches(wanted, row)]
     done = [row for row in chosen if row["status"] == "done"]
     found = [(row, _values(wanted, row["metrics"])) for row in done]
     known = [(row, values) for row, values in found if values is not None]
-    if done and not known:
-        _refuse_metric(wanted, done[-1]["metrics"])
+    lacks = _lacks(wanted, done[-1]["metrics"]) if done and not known else ""
     points = tuple(
         Point(int(row["data_seed"]), int(row["model_seed"]), values, row)
         for row, values in known
         if values and all(map(math.isfinite, values))
     )
-    return Sample(name, points, len(chosen) - len(points))
+    return Sample(name, points, len(chosen) - len(points), lacks)
 
 
 def related(sample: Sample, wanted: Selection, others: Mapping[str, Sample]) -> Sample:
@@ -191,14 +193,8 @@ def _values(wanted: Selection, metrics: Mapping[str, Any]) -> tuple[float, ...] 
     return tuple(found.tolist())
 
 
-def _refuse_metric(wanted: Selection, metrics: Mapping[str, Any]) -> None:
+def _lacks(wanted: Selection, metrics: Mapping[str, Any]) -> str:
     paths = flatten(metrics)
-    for path in (wanted.metric, wanted.minus, wanted.over):
-        if path and path not in paths:
-            raise ConfigError(
-                f"rows of {wanted.experiment} hold no metric {path}; {suggestion(path, paths)}"
-            )
-    raise ConfigError(
-        f"no row of {wanted.experiment} holds {wanted.metric} with all that the selection asks;"
-        " compare it with the metrics of one row"
-    )
+    asked = (wanted.metric, wanted.minus, wanted.over)
+    path = next((one for one in asked if one and one not in paths), wanted.metric)
+    return f"rows of {wanted.experiment} without {path}; {suggestion(path, paths)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,18 @@ VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict, why, and for an undecided one the n that would decide (None: no n would)."""
+    """A verdict and why; `n` would decide an undecided one (None: no n would; 0: it needs no n)."""
 
     verdict: str
     reason: str
     n: int | None = None
+
+
+def without(decision: Decision, absent: Sequence[str]) -> Decision:
+    """A verdict on the best of several arms, some of which have not run: it cannot hold yet."""
+    if not absent or decision.verdict != HOLDS:
+        return decision
+    return Decision(UNDECIDED, f"ahead of what has run, but not yet run: {', '.join(absent)}", 0)
 
 
 def rule_p(found: Estimate, rule: Rule) -> float:
@@ -104,6 +112,9 @@ def _differs(found: Estimate, rule: Rule, p: float) -> Decision:
 
 def _within(found: Estimate, rule: Rule, p: float) -> Decision:
     margin = rule.margin or 0.0
+    inside = rule.bound - margin < found.low and found.high < rule.bound + margin
+    if math.isnan(p) and inside:
+        return Decision(HOLDS, f"the whole interval is within {margin:g}")
     if p < ALPHA:
         return Decision(HOLDS, f"two one-sided tests within ±{margin:g}, p {p:.2g}")
     if found.low > rule.bound + margin or found.high < rule.bound - margin:
@@ -118,12 +129,8 @@ def _within(found: Estimate, rule: Rule, p: float) -> Decision:
 
 
 def _tost_p(found: Estimate, rule: Rule) -> float:
-    """The two one-sided tests' p; without values a unit it is 0 or 1 by the whole interval."""
-    margin = rule.margin or 0.0
-    if len(found.values) > 1:
-        return tost(found.values, rule.bound, margin).p
-    inside = rule.bound - margin < found.low and found.high < rule.bound + margin
-    return 0.0 if inside else 1.0
+    """The two one-sided tests' p; nan without values a unit, where the interval alone decides."""
+    return tost(found.values, rule.bound, rule.margin or 0.0).p if len(found.values) > 1 else NAN
 
 
 def _n(found: Estimate, rule: Rule) -> int | None:

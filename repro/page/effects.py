@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repro.claims.estimate import Estimate
 from repro.claims.judge import Evidence, FindEvidence
@@ -19,7 +19,6 @@ class Effect:
 
     group: str
     label: str
-    arm: str
     experiment: str
     estimate: Estimate
     scale: str
@@ -32,29 +31,27 @@ def effects(audit: Audit, find: FindEvidence, scales: tuple[str, ...]) -> list[E
 
 
 def _group(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Iterator[Effect]:
-    for arm, evidence in _arms(group, find, scales):
-        samples = [
-            select(name, _selection(group, name), evidence.rows) for name in (arm, group.baseline)
-        ]
-        found = paired_difference(samples, 0.0)
-        if found.n > 1:
-            label = group.labels.get(arm, arm.replace("_", " "))
-            yield Effect(group.label, label, arm, group.experiment, found,
-                         evidence.scale, evidence.reductions)  # fmt: skip
-
-
-def _arms(
-    group: Group, find: FindEvidence, scales: tuple[str, ...]
-) -> Iterator[tuple[str, Evidence]]:
-    """Each arm but the baseline, at the first scale that has rows of the experiment."""
-    for scale in scales:
-        evidence = find(group.experiment, scale)
-        if not evidence.rows:
-            continue
-        for arm in dict.fromkeys(one.arm for one in evidence.asked):
-            if arm not in (group.baseline, *group.leave_out):
-                yield arm, evidence
+    evidence = _evidence(group, find, scales)
+    if evidence is None:
         return
+    baseline = _selection(group, group.baseline)
+    arms = dict.fromkeys(one.arm for one in evidence.asked)
+    chosen = [arm for arm in arms if arm not in (group.baseline, *group.leave_out)]
+    lines = [(group.labels.get(arm, arm.replace("_", " ")), _selection(group, arm))
+             for arm in chosen]  # fmt: skip
+    lines += [(label, replace(baseline, metric=path)) for label, path in group.metrics.items()]
+    for label, selection in lines:
+        pair = [select(label, one, evidence.rows) for one in (selection, baseline)]
+        found = paired_difference(pair, 0.0)
+        if found.n > 1:
+            yield Effect(group.label, label, group.experiment, found, evidence.scale,
+                         evidence.reductions)  # fmt: skip
+
+
+def _evidence(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Evidence | None:
+    """The experiment at the first scale that has rows of it."""
+    tried = (find(group.experiment, scale) for scale in scales)
+    return next((evidence for evidence in tried if evidence.rows), None)
 
 
 def _selection(group: Group, arm: str) -> Selection:

@@ -18,7 +18,10 @@ from repro.errors import ConfigError
 
 @dataclass(frozen=True)
 class Group:
-    """Arms of an experiment against one of them, by a metric; `labels` are words for arms."""
+    """Arms of an experiment against one of them, by a metric; `labels` are words for arms.
+
+    `metrics` are further lines: another metric of the baseline's own rows in place of the first.
+    """
 
     label: str
     experiment: str
@@ -27,6 +30,7 @@ class Group:
     where: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     leave_out: tuple[str, ...] = ()
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ def why(one: Judgement) -> str:
     if one.verdict != UNDECIDED:
         return one.decision.reason
     n = one.decision.n
+    if n == 0:
+        return one.decision.reason
     if n is None or n > SENSIBLE:
         return f"{one.decision.reason}; no sensible n would decide"
     return f"{one.decision.reason}; about {n:,} {one.estimate.unit} would decide"

@@ -5,7 +5,6 @@ import pytest
 
 from repro.claims.sample import related, select
 from repro.claims.schema import Selection
-from repro.errors import ConfigError
 
 
 def values(rows, metric="mcc", **more):
@@ -43,11 +42,13 @@ def test_what_is_not_finite_or_diverged_is_lost_and_counted(rows, make_row):
     assert sample.lost == 2
 
 
-def test_a_metric_that_no_row_has_names_the_nearest(rows):
-    with pytest.raises(ConfigError, match=r"holds? no metric at.end.mc; .* at.end.mcc"):
-        values(rows, "at.end.mc")
-    with pytest.raises(ConfigError, match="cost"):
-        values(rows, over="costs")
+def test_rows_without_the_metric_are_left_out_and_named_where_none_has_it(rows):
+    for wanted, near in (("at.end.mc", "at.end.mcc"), ("coost", "cost")):
+        sample = select("s", Selection("e", wanted), rows)
+        assert sample.points == ()
+        assert f"without {wanted}; the nearest valid name is {near}" in sample.lacks
+    del rows[0]["metrics"]["cost"]
+    assert values(rows, "cost") == [(4.0,), (4.0,)]
 
 
 def test_another_selection_is_taken_off_data_set_by_data_set(make_row):

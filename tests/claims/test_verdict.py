@@ -110,8 +110,15 @@ def test_the_best_of_arms_does_with_those_that_have_run(rows, make_row, make_evi
     test = Primary("best_of_arms", tuple("abc"))
     one = claim("F", "abc", Rule("above", 0), test=test)
     found = judge([one], lambda *_: make_evidence(rows))[0]
-    assert found.verdict == HOLDS
-    assert ("not run yet", "c") in found.estimate.details
+    assert (found.verdict, found.absent) == (UNDECIDED, ("c",)), "an arm that has not run may win"
+    assert "not yet run: c" in found.decision.reason
+    full = [*rows, *(make_row("c", seed, 0.4) for seed in range(1, 9))]
+    for row in rows[:8]:
+        row["metrics"]["mcc"] += 0.1
+    assert judge([one], lambda *_: make_evidence(full))[0].verdict == HOLDS
+    ahead = [*rows, *(make_row("b", seed, 0.9, layers=4) for seed in range(1, 9))]
+    behind = replace(one, rows=one.rows | {"b": replace(one.rows["b"], where={"data.layers": 4})})
+    assert judge([behind], lambda *_: make_evidence(ahead))[0].verdict == FAILS
     only_a = [row for row in rows if row["id"] == "a3"]
     assert judge([one], lambda *_: make_evidence(only_a))[0].verdict == NOT_RUN
 
