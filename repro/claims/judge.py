@@ -153,12 +153,10 @@ def _about(
     reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
     lacking = [name for name, sample in samples.items() if not sample.points]
     short = len(stored) < len(asked) or bool(lacking)
-    missing = [
-        f"{name} ({samples[name].lacks or claim.rows[name].experiment})" for name in lacking
-    ]
+    missing = dict.fromkeys(samples[one].lacks or claim.rows[one].experiment for one in lacking)
     return Judgement(
         claim,
-        Decision(NOT_RUN, f"no row yet of {', '.join(missing)}"),
+        Decision(NOT_RUN, f"no rows yet of {', '.join(missing)}"),
         scale=", ".join(dict.fromkeys(one.scale for one in evidence.values())),
         stored=len(stored),
         asked=len(asked),

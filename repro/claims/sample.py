@@ -197,4 +197,4 @@ def _lacks(wanted: Selection, metrics: Mapping[str, Any]) -> str:
     paths = flatten(metrics)
     asked = (wanted.metric, wanted.minus, wanted.over)
     path = next((one for one in asked if one and one not in paths), wanted.metric)
-    return f"rows of {wanted.experiment} without {path}; {suggestion(path, paths)}"
+    return f"{wanted.experiment} with {path} ({suggestion(path, paths)})"

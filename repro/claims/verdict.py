@@ -20,7 +20,7 @@ VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and why; `n` would decide an undecided one (None: no n would; 0: it needs no n)."""
+    """A verdict and why; `n` decides an undecided one (None: no n would; 0: it needs no n)."""
 
     verdict: str
     reason: str
@@ -31,7 +31,7 @@ def without(decision: Decision, absent: Sequence[str]) -> Decision:
     """A verdict on the best of several arms, some of which have not run: it cannot hold yet."""
     if not absent or decision.verdict != HOLDS:
         return decision
-    return Decision(UNDECIDED, f"ahead of what has run, but not yet run: {', '.join(absent)}", 0)
+    return Decision(UNDECIDED, f"ahead of the arms that have run; {len(absent)} have not yet", 0)
 
 
 def rule_p(found: Estimate, rule: Rule) -> float:

@@ -89,7 +89,7 @@ def judged(shelf: Shelf, scales: Sequence[str] = ()) -> list[Judgement]:
 
 def settings_of(shelf: Shelf, claims: Iterable[Claim]) -> Settings:
     """What conf/report.yaml says, checked against the claims, papers and experiments there are."""
-    known = shelf.known()
+    known = shelf.known
     file = shelf.tree.folder / "report.yaml"
     return read_settings(file, [one.id for one in claims], known.papers, known.experiments)
 
@@ -127,7 +127,7 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
         sections=tuple(sections),
         effects=tuple(found),
         provenance=provenance(rows),
-        results=compositions[0].results,
+        results=shelf.results,
         base="../" if len(scales) == 1 else "",
         reductions=tuple(dict.fromkeys(text for one in found for text in one.reductions)),
     )
@@ -176,7 +176,7 @@ def _shown(shelf: Shelf, one: Composition, settings: Settings, seen: set[bytes])
     evidence: Evidence = shelf.find(one.experiment, one.scale)
     folder = one.results / one.scale / "figures" / one.experiment
     pictures, more = _pictures(folder, one, settings, seen)
-    complete = len(evidence.rows) == len(evidence.asked)
+    asked = sum(len(cell.seeds) for cell in one.cells)
     return Shown(
         name=one.experiment,
         title=one.about.title,
@@ -184,13 +184,15 @@ def _shown(shelf: Shelf, one: Composition, settings: Settings, seen: set[bytes])
         protocol=one.about.protocol,
         scale=one.scale,
         stored=len(evidence.rows),
-        asked=len(evidence.asked),
+        asked=asked,
         notes=tuple(one.notes),
         pictures=pictures,
         more=more,
         tables=tuple(_tables(folder)),
         rows=f"{one.scale}/{one.task}.jsonl",
-        command="" if complete else f"repro run experiment={one.experiment} scale={one.scale}",
+        command=""
+        if len(evidence.rows) == asked
+        else f"repro run experiment={one.experiment} scale={one.scale}",
     )
 
 

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from repro.claims.judge import Asked, Evidence
 from repro.claims.reading import Known, read_claims
 from repro.claims.schema import Claim
-from repro.config.compose import Composition, compose_tree
+from repro.config.compose import Composition, compose_defaults, compose_tree
 from repro.config.tree import Tree
 from repro.figures.published import load_published
 from repro.runner.asked import asked_rows
@@ -41,36 +39,38 @@ class Shelf:
 
         Raises: ConfigError for a claim that cannot be read.
         """
-        return read_claims(self.tree.folder / "claims", self.known())
+        return read_claims(self.tree.folder / "claims", self.known)
 
+    @functools.cached_property
     def known(self) -> Known:
         """What the tree's claims may name."""
         published = load_published(self.tree.folder / "published")
-        return Known(
-            {name: self._arms(name) for name in self.tree.experiments},
-            self.tree.choices("papers"),
-            published,
-        )
+        arms = {name: list(self._base(name).get("arms") or {}) for name in self.tree.experiments}
+        return Known(arms, self.tree.choices("papers"), published)
 
-    def _arms(self, experiment: str) -> list[str]:
-        """The arms that an experiment's own file, or the one that it begins with, names."""
-        content: Any = OmegaConf.load(self.tree.folder / "experiment" / f"{experiment}.yaml")
-        parents = [one for one in content.get("defaults", []) if isinstance(one, str)]
-        inherited = [arm for one in parents if one != "_self_" for arm in self._arms(one)]
-        return [*dict.fromkeys([*inherited, *(content.get("arms") or {})])]
+    @functools.cached_property
+    def results(self) -> Path:
+        """The folder of all results."""
+        return compose_defaults(self.tree, self.words).results
+
+    def _base(self, experiment: str) -> dict[str, Any]:
+        return self.tree.compose((("experiment", experiment),))
 
     def _composition(self, experiment: str, scale: str) -> Composition:
         words = [f"experiment={experiment}", f"scale={scale}", *self.words]
         return compose_tree(self.tree, words)[0]
 
     def _find(self, experiment: str, scale: str) -> Evidence:
+        """What is stored of an experiment; nothing is composed where its task has no row at all."""
+        store = self._store(self.results, scale)
+        if not store.paths.rows(str(self._base(experiment)["task"])).exists():
+            return Evidence(experiment, scale, (), ())
         composition = self.composition(experiment, scale)
         asked = tuple(
             Asked(cell.id, cell.arm, cell.config, *pair)
             for cell in composition.cells
             for pair in cell.seeds
         )
-        store = self._store(composition.results, scale)
         rows = tuple(asked_rows(composition, store))
         return Evidence(experiment, scale, rows, asked, composition.reductions)
 

@@ -46,7 +46,7 @@ def test_rows_without_the_metric_are_left_out_and_named_where_none_has_it(rows):
     for wanted, near in (("at.end.mc", "at.end.mcc"), ("coost", "cost")):
         sample = select("s", Selection("e", wanted), rows)
         assert sample.points == ()
-        assert f"without {wanted}; the nearest valid name is {near}" in sample.lacks
+        assert sample.lacks == f"e with {wanted} (the nearest valid name is {near})"
     del rows[0]["metrics"]["cost"]
     assert values(rows, "cost") == [(4.0,), (4.0,)]
 
