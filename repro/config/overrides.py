@@ -16,7 +16,8 @@ from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS, Run
 from repro.errors import ConfigError
 
 SEED_KEYS = ("seeds", "model_seeds")
-SEED_LISTS = (*SEED_KEYS, "keep_arrays")  # keys whose commas and lists are no sweep
+KEPT = ("keep_arrays", "keep_model_seeds")
+SEED_LISTS = (*SEED_KEYS, *KEPT)  # keys whose commas and lists are no sweep
 OUTER_KEYS = ("experiment", "scale", "arm")
 EXAMPLE = "write KEY=VALUE, for example data.layers=4 or layers=3,4"
 

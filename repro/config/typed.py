@@ -49,13 +49,14 @@ def variant(section: str, values: Mapping[str, Any]) -> type:
 
 
 def type_run(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Scale, device, threads and keep_arrays, typed.
+    """Scale, device, threads and whose arrays are kept, typed.
 
     Raises:
         ConfigError: as `type_section`.
     """
     found = typed("", Run, values)
-    return found | {"keep_arrays": parse_choice(found["keep_arrays"], "keep_arrays")}
+    choices = ("keep_arrays", "keep_model_seeds")
+    return found | {key: parse_choice(found[key], key) for key in choices}
 
 
 def type_experiment(values: Mapping[str, Any]) -> Experiment:

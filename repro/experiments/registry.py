@@ -15,6 +15,8 @@ from repro.errors import ConfigError
 from repro.jobs import Task
 
 TASKS: dict[str, str] = {
+    "energy_fit": "repro.experiments.energy_fit:run",
+    "flow_gallery": "repro.experiments.flow_gallery:run",
     "density": "repro.experiments.density:run",
     "flow_times": "repro.experiments.flow_times:run",
     "identifiability": "repro.experiments.identifiability:run",

@@ -13,6 +13,9 @@ from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.checks import draw_circulant, draw_determinants
 from repro.figures.density import draw_density
 from repro.figures.dimensions import draw_dimensions
+from repro.figures.energies import draw_energies
+from repro.figures.energy_optimisers import draw_optimisers
+from repro.figures.flow_gallery import draw_gallery
 from repro.figures.gin import draw_gin
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
@@ -39,6 +42,9 @@ class Draw(Protocol):
 
 
 FIGURES: dict[str, Draw] = {
+    "energy_fits": draw_energies,
+    "energy_optimisers": draw_optimisers,
+    "flow_gallery": draw_gallery,
     "circular_convolution": draw_circulant,
     "convolution_density": draw_density,
     "determinant_identities": draw_determinants,

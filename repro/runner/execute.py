@@ -104,9 +104,18 @@ def tidy(job: Job, store: Store) -> None:
 
 
 def keeps_arrays(options: Mapping[str, Any], seeds: SeedPair) -> bool:
-    """Whether a seed's arrays are stored: `keep_arrays` is true, false or a list of data seeds."""
-    wanted = options.get("keep_arrays", True)
-    return wanted if isinstance(wanted, bool) else seeds.data_seed in wanted
+    """Whether a seed's arrays are stored.
+
+    `keep_arrays` is true, false or a list of data seeds, `keep_model_seeds` the same of model
+    seeds.
+    """
+    return all(
+        wanted if isinstance(wanted, bool) else seed in wanted
+        for wanted, seed in (
+            (options.get("keep_arrays", True), seeds.data_seed),
+            (options.get("keep_model_seeds", True), seeds.model_seed),
+        )
+    )
 
 
 def memory_ran_out(error: BaseException) -> bool:

@@ -193,7 +193,7 @@ def _jobs(same: Sequence[PlannedCell], memory: Memory) -> list[Job]:
     largest = _largest_pack(cell.mib_per_seed, launcher, options, memory)
     packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
     label = cell.arm or cell.config["model"]["name"]
-    own = {"label": label, "keep_arrays": kept_by_any(same)}
+    own = {"label": label, **_kept(same)}
     return [
         Job(
             id=cell.id,
@@ -208,9 +208,16 @@ def _jobs(same: Sequence[PlannedCell], memory: Memory) -> list[Job]:
     ]
 
 
-def kept_by_any(same: Iterable[PlannedCell]) -> bool | list[int]:
-    """The data seeds whose arrays one of the experiments that share a config wants kept."""
-    wanted = [one.composition.run["keep_arrays"] for one in same]
+def _kept(same: Sequence[PlannedCell]) -> dict[str, bool | list[int]]:
+    """Whose arrays are kept: the data seeds, and the model seeds where they are limited."""
+    model_seeds = kept_by_any(same, "keep_model_seeds")
+    limited = {} if model_seeds is True else {"keep_model_seeds": model_seeds}
+    return {"keep_arrays": kept_by_any(same), **limited}
+
+
+def kept_by_any(same: Iterable[PlannedCell], key: str = "keep_arrays") -> bool | list[int]:
+    """The data (or model) seeds whose arrays one of the experiments that share a config wants."""
+    wanted = [one.composition.run[key] for one in same]
     if True in wanted:
         return True
     return sorted({seed for seeds in wanted if seeds for seed in seeds}) or False

@@ -10,6 +10,7 @@ import pytest
 from repro.config.compose import Composition, compose_tree
 from repro.config.tree import Tree
 from repro.jobs import SeedPair
+from repro.runner.execute import keeps_arrays
 from repro.runner.paths import StorePaths
 from repro.runner.plan import checkpoint_groups, expected_seconds, jobs, open_store, pack, plan
 from repro.runner.store import Store
@@ -141,6 +142,12 @@ def test_shared_runs_keep_what_either_experiment_draws(
     found = [*compose(f"keep_arrays={one}"), *compose(f"keep_arrays={other}")]
     [job] = jobs(plan(found))
     assert job.options["keep_arrays"] == kept
+
+
+def test_arrays_may_be_kept_of_some_model_seeds(compose: Any) -> None:
+    [job] = jobs(plan(compose("model_seeds=1-3", "seeds=1", "keep_model_seeds=[1,3]")))
+    pairs = [(seed, keeps_arrays(job.options, SeedPair(1, seed))) for seed in (1, 2, 3)]
+    assert pairs == [(1, True), (2, False), (3, True)]
 
 
 def test_scales_do_not_share_rows(compose: Any) -> None:

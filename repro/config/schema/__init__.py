@@ -7,6 +7,17 @@ from __future__ import annotations
 
 from repro.config.schema.checks import Circulant, Determinants
 from repro.config.schema.density import DENSITY_DATA, DensityScoring, Timing, VariationalFlow
+from repro.config.schema.energies import (
+    AnnealedSteps,
+    DrawnFlow,
+    Draws,
+    Energies,
+    FullGaussian,
+    Nice,
+    Planar,
+    Radial,
+    Shapes,
+)
 from repro.config.schema.flows import (
     ConvolutionStack,
     CouplingFlow,
@@ -28,6 +39,8 @@ __all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
 SECTIONS: dict[str, dict[str, type]] = {
     "data": {
         "sources": Sources,
+        "energies": Energies,
+        "shapes": Shapes,
         "binary_images": BinaryImages,
         "image_patches": ImagePatches,
         "pixels": Pixels,
@@ -40,6 +53,11 @@ SECTIONS: dict[str, dict[str, type]] = {
     "model": {
         "iflow": IFlow,
         "ivae": IVAE,
+        "planar": Planar,
+        "radial": Radial,
+        "nice": Nice,
+        "gaussian": FullGaussian,
+        "drawn_flow": DrawnFlow,
         "latent_gaussian": LatentGaussian,
         "nvf_image": NVFImage,
         "iflow_image": IFlowImage,
@@ -49,7 +67,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "convolution_stack": ConvolutionStack,
         "none": Nothing,
     },
-    "training": {"": Adam, "steps": Steps, "none": Nothing},
+    "training": {"": Adam, "steps": Steps, "annealed": AnnealedSteps, "none": Nothing},
     "training.schedule": {
         "plateau": Plateau,
         "constant": Constant,
@@ -58,6 +76,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     },
     "evaluation": {
         "": Scoring,
+        "draws": Draws,
         "bounds": Bounds,
         "images": ImageScores,
         "density": DensityScoring,

@@ -51,13 +51,15 @@ class Slurm:
 class Run:
     """What may change how jobs run but never what they find, and where things are.
 
-    `keep_arrays` is true, false or a list of the data seeds whose arrays are kept.
+    `keep_arrays` is true, false or a list of the data seeds whose arrays are kept,
+    `keep_model_seeds` true or a list of the model seeds that this is about.
     """
 
     scale: str = limited(choices=SCALES)
     device: str = limited(choices=("auto", "cpu", "cuda"))
     threads: int | None = limited(at_least=1)
     keep_arrays: Any = limited()  # noqa: RUF009
+    keep_model_seeds: Any = limited()  # noqa: RUF009
     tf32: bool = limited()
 
 

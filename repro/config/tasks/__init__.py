@@ -13,6 +13,7 @@ from repro.config.tasks import (
     baselines,
     checks,
     density,
+    energies,
     flow_times,
     flows,
     identifiability,
@@ -24,6 +25,8 @@ from repro.errors import ConfigError
 
 RULES: dict[str, Rules] = {
     "identifiability": identifiability.RULES,
+    "energy_fit": energies.FIT,
+    "flow_gallery": energies.GALLERY,
     "baselines": baselines.RULES,
     "density": density.RULES,
     "flow_times": flow_times.RULES,

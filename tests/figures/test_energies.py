@@ -1,0 +1,107 @@
+"""Figures and tables of fitted energies and of the gallery, from made-up rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repro.errors import MissingResult
+from repro.figures.energies import draw_energies
+from repro.figures.energy_optimisers import draw_optimisers, fates, table_optimisers
+from repro.figures.energy_rows import best_gaussian, energy_frame
+from repro.figures.energy_table import published_points, table_energies
+from repro.figures.flow_gallery import figure_1, table_gallery
+
+
+def row(arm: str, length: int, seed: int, value: float | None, **more: Any) -> dict[str, Any]:
+    model = {"name": arm} | ({"flow_length": length} if length else {})
+    metrics = {"free_energy": value, "kl": 1.0, "log_normaliser": 1.8775, "rarer_mode": 0.5,
+               "covers_modes": 1.0, "one_mode": 0.0} | more  # fmt: skip
+    training = {"optimiser": "adam", "learning_rate": more.get("rate", 0.01)}
+    return {
+        "id": f"{arm}{length}", "arm": arm, "task": "energy_fit", "data_seed": 1,
+        "model_seed": seed, "status": "diverged" if value is None else "done",
+        "metrics": {"parameters": 5} | ({} if value is None else metrics),
+        "arrays": "x" if seed == 1 and value is not None else None,
+        "config": {"data": {"target": "u1"}, "model": model, "training": training},
+    }  # fmt: skip
+
+
+ROWS = [
+    *(row("planar", k, seed, -1.0 - 0.1 * k + 0.01 * seed) for k in (2, 8) for seed in (1, 2, 3)),
+    *(row("gaussian", 0, seed, [-0.9, -0.97, 1.4][seed - 1]) for seed in (1, 2, 3)),
+    row("radial", 2, 1, None),
+    row("radial", 2, 2, -0.5),
+]
+
+
+def arrays(_: Any) -> dict[str, np.ndarray]:
+    return {"draws": np.eye(8, dtype=np.uint8), "target": np.eye(8, dtype=np.uint8)}
+
+
+def test_the_gaussian_line_is_its_best_start() -> None:
+    frame = energy_frame(ROWS)
+    assert best_gaussian(frame, "u1") == -0.97
+    assert best_gaussian(frame, "u2") is None
+
+
+def test_the_table_has_means_counts_and_published_numbers(published: Any) -> None:
+    table = table_energies(ROWS, published)
+    lines = {(line[1], line[2]): line for line in table.rows}
+    planar = lines["planar", "8"]
+    assert planar[4] == pytest.approx((-1.78, 0.01))
+    assert planar[6:9] == pytest.approx((3, 1.0, 0.81))
+    assert planar[9:] == ((3, 3), (0, 3), -0.2, -1.109)
+    assert lines["gaussian", None][8] is None
+    assert any("1 of 2 runs diverged" in note for note in table.notes)
+
+
+def test_published_points_are_the_papers_panels_and_the_groups_file(published: Any) -> None:
+    lengths = [2, 8, 32]
+    panel = published_points(published, "rezende_mohamed", "u1", "planar", lengths)
+    assert panel == {2: 0.07, 8: -0.2, 32: -0.25}
+    assert published_points(published, "rezende_mohamed", "u4", "planar", lengths) == {}
+    group = published_points(published, "atml12", "u4", "nice_orthogonal_scaled", lengths)
+    assert group == {2: -4.78, 8: -1.782, 32: 0.406}
+
+
+def test_everything_is_drawn(published: Any, tmp_path: Any) -> None:
+    paths = draw_energies(ROWS, arrays, published, tmp_path, ["A note."])
+    assert {path.name for path in paths} >= {"figure_3.png", "figure_3d.pdf", "table_energies.md"}
+    assert all(path.stat().st_size for path in paths)
+
+
+def test_a_runs_fate(tmp_path: Any, published: Any) -> None:
+    rows = [
+        row("adam", 8, 1, -1.7),
+        row("adam", 8, 2, -0.9, covers_modes=0.0, one_mode=1.0),
+        row("adam", 8, 3, -1.2, covers_modes=0.0),
+        row("adamax", 8, 1, None),
+    ]
+    frame = energy_frame(rows)
+    assert fates(frame) == ["both modes", "one mode", "uneven modes", "diverged"]
+    table = table_optimisers(rows)
+    assert [line[4:6] + line[7:] for line in table.rows] == [
+        ((1, 3), (1, 3), (0, 3)),
+        ((0, 1), (0, 1), (1, 1)),
+    ]
+    assert len(draw_optimisers(rows, arrays, published, tmp_path)) == 6
+
+
+def gallery(seed: int, kept: str | None) -> dict[str, Any]:
+    metrics = {"mass": 0.99, "largest_density": 0.2, "inverse_error": 1e-9, "log_det_error": 1e-10}
+    model = {"family": "planar", "flow_length": 2}
+    config = {"data": {"base": "gaussian", "box": 4.0}, "model": model}
+    return {"arrays": kept, "model_seed": seed, "metrics": metrics, "config": config}
+
+
+def test_the_gallery_shows_the_first_seed_that_kept_its_density() -> None:
+    rows = [gallery(2, "y"), gallery(1, None)]
+    figure = figure_1(rows, lambda _: {"density": np.eye(8)})
+    assert [ax.get_title() for ax in figure.axes] == ["planar, K = 2"]
+    assert any("model seed 2" in text.get_text() for text in figure.texts)
+    assert len(table_gallery(rows).rows) == 2
+    with pytest.raises(MissingResult, match="keep_model_seeds"):
+        figure_1([gallery(1, None)], lambda _: {})
