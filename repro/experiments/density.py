@@ -127,6 +127,7 @@ class DensityPack(TrainedPack):
             "se_nats": float(asked.std() / rows**0.5) if rows > 1 else None,
             "test_rows": rows,
             "nll_full_nats": -float(full.mean()),
+            "test_rows_full": len(full),
             "sd_full_nats": float(full.std()),
             "val_nll_nats": float(best.loss[index]),
             "best_update": int(best.iteration[index]) + 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -149,7 +150,8 @@ def figure_limits(
 
     Source: Dong et al. 2022 (NVF), Example 2 and figure 3.
     """
-    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, notes)
+    layout = dataclasses.replace(LAYOUT, bottom=1.2)
+    figure, [[left, right]] = panel_page(layout, 1, 2, notes)
     distances = sorted(frame["distance"].unique())
     shown = [arm for arm in present(list(frame["arm"]), ARMS) if arm != "nvf_summed"]
     for number, arm in enumerate(shown):
@@ -162,7 +164,9 @@ def figure_limits(
     left.axhline(0, color=MUTED, linewidth=0.5)
     left.set_xlabel("distance a")
     left.set_ylabel("excess NLL, nats")
-    left.legend(loc="upper left", fontsize=5.5)
+    below = left.get_position().y0 - 0.4 / float(figure.get_figheight())
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper left", ncols=3, bbox_to_anchor=(0.04, below))
     _draw_densities(right, frame, shown, load_arrays)
     return figure
 
@@ -185,7 +189,7 @@ def _draw_densities(
     ax.set_xlabel("x")
     ax.set_ylabel("density")
     ax.set_title(f"a = {a:g}, first kept data seed")
-    ax.legend(loc="upper center")
+    ax.legend(loc="upper right")
 
 
 def _label(arm: str) -> str:

@@ -32,7 +32,8 @@ DATA = {
     "moons": "moons", "gaussians": "Gaussians", "circles": "circles", "swiss_roll": "swiss roll",
     "pinwheel": "pinwheel", "power_half_year": "POWER, half a year",
     "bsds300_patches": "BSDS300 patches, fresh draw", "two_modes": "two modes",
-    "breast_cancer": "breast cancer (stand-in)",
+    "power": "POWER", "gas": "GAS", "hepmass": "HEPMASS", "miniboone": "MINIBOONE",
+    "bsds300": "BSDS300", "breast_cancer": "breast cancer (stand-in)",
 }  # fmt: skip
 SETTINGS = {
     "data": "data.name", "distance": "data.distance", "sigma": "data.sigma",

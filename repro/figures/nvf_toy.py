@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from repro.figures.latents import LoadArrays
 from repro.figures.nvf_rows import (
@@ -195,6 +196,7 @@ def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
                 ax, own[own["arm"] == arm], arm, "excess_nats" if known else "nll_full_nats"
             )
         ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_title(DATA.get(data, data))
         ax.set_xlabel("parameters")
         ax.set_ylabel("excess NLL, nats" if known else "NLL, nats")

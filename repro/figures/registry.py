@@ -21,6 +21,8 @@ from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.latents import LoadArrays
 from repro.figures.nvf_jacobian import draw_jacobian
+from repro.figures.nvf_tabular import draw_tabular
+from repro.figures.nvf_times import draw_times
 from repro.figures.nvf_toy import draw_toy
 from repro.figures.rows import Rows
 from repro.figures.sweep import draw_sweep
@@ -53,6 +55,8 @@ FIGURES: dict[str, Draw] = {
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,
     "nvf_jacobian": draw_jacobian,
+    "nvf_tabular": draw_tabular,
+    "nvf_times": draw_times,
     "nvf_toy": draw_toy,
     "per_dimension": draw_dimensions,
     "mnist_bounds": draw_mnist_bounds,

@@ -1,0 +1,214 @@
+"""NVF's figures and tables on made-up rows: what they say, and that they are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from repro.figures.nvf_jacobian import draw_jacobian, slopes_table
+from repro.figures.nvf_rows import density_frame, difference, interval
+from repro.figures.nvf_tabular import (
+    audit_table,
+    draw_tabular,
+    paired_differences,
+    table_2,
+)
+from repro.figures.nvf_times import draw_times, times_table
+from repro.figures.nvf_toy import draw_toy, toy_table
+from repro.figures.published import load_published
+from repro.report.statistics import mean_interval
+
+PUBLISHED = load_published(Path(__file__).parents[2] / "conf" / "published")
+ROWS = 4000
+
+
+def row(arm, data, metrics, data_seed=1, model_seed=1, status="done", **model):
+    return {
+        "id": f"{arm}-{data['name']}-{model}",
+        "arm": arm,
+        "status": status,
+        "data_seed": data_seed,
+        "model_seed": model_seed,
+        "config": {"data": data, "model": {"length": 4, "hidden": 32, **model}},
+        "metrics": metrics,
+        "arrays": "there" if status == "done" else None,
+    }
+
+
+def jacobian_rows(seeds=3):
+    rows = []
+    for distance in (0.5, 1.0, 1.5):
+        exact = 0.5 * np.exp(2 * distance**2)
+        for arm, share in (("nf", 0.8), ("nvf", 0.5), ("nf_slope_1", 0.1)):
+            for seed in range(1, seeds + 1):
+                metrics = {
+                    "exact_slope": exact, "measured_slope": exact * (1 + 1e-7),
+                    "max_slope": share * exact * (1 + 0.1 * seed), "gap_slope": share * exact,
+                    "excess_nats": 0.01 * distance / share + 0.001 * seed,
+                    "state_information_nats": 0.3,
+                }  # fmt: skip
+                data = {"name": "two_modes", "distance": distance, "sigma": 0.5}
+                rows.append(row(arm, data, metrics, data_seed=seed))
+    return rows
+
+
+def jacobian_arrays(one):
+    noise = np.linspace(-4, 4, 81)
+    at = np.linspace(-3, 3, 50)
+    return {
+        "noise": noise, "image": np.stack((noise / 2 - 1, noise / 2 + 1)),
+        "low": np.array([-3.0]), "high": np.array([3.0]), "train": np.zeros((4, 1)),
+        "log_density": -0.5 * at**2 - 1,
+    }  # fmt: skip
+
+
+def toy_rows():
+    rows = []
+    for name in ("moons", "pinwheel"):
+        for length, hidden in ((4, 4), (10, 32)):
+            for arm, excess in (("nf_matched", 0.5), ("nvf", 0.3), ("mixture", 0.1)):
+                for seed in (1, 2, 3):
+                    metrics = {
+                        "nll_full_nats": excess + 0.1 * seed - 1, "away_share": excess / 5,
+                        "parameters": 100 * length * hidden,
+                    }  # fmt: skip
+                    if name == "moons":
+                        metrics["excess_nats"] = excess + 0.01 * seed
+                    rows.append(
+                        row(arm, {"name": name}, metrics, seed, length=length, hidden=hidden)
+                    )
+    lost = row("nvf", {"name": "moons"}, {"diverged_at": 3, "parameters": 1}, 4, status="diverged")
+    return [*rows, lost]
+
+
+def toy_arrays(one):
+    side = np.linspace(-2, 2, 20)
+    x, y = np.meshgrid(side, side)
+    return {
+        "low": np.array([-2.0, -2.0]), "high": np.array([2.0, 2.0]),
+        "log_density": -2 * (x**2 + y**2 - 1) ** 2, "states": np.zeros(50, np.int8),
+        "train": np.random.RandomState(0).randn(50, 2) / 2,
+        "samples": np.random.RandomState(1).randn(50, 2) / 2,
+    }  # fmt: skip
+
+
+def log_likelihoods(one):
+    """A shared spread of rows of 4 nats, and a model's own of .2."""
+    shared = 4 * np.random.RandomState(0).randn(ROWS)
+    gain = {"nsf_ar": 0.0, "nvf_ar": 0.05}.get(one["arm"], 0.02)
+    own = np.random.RandomState(sum(map(ord, one["arm"])) + one["model_seed"]).randn(ROWS)
+    return {"log_likelihood": (shared + gain + 0.2 * own).astype(np.float32)}
+
+
+def tabular_rows():
+    rows = []
+    for name in ("power_half_year", "breast_cancer"):
+        for arm in ("nsf_c", "nvf_c", "nsf_ar", "nvf_ar", "nvf_ar_released"):
+            for seed in (1, 2, 3):
+                metrics = {
+                    "nll_nats": 1.0, "nll_full_nats": 1 + 0.01 * seed, "val_nll_nats": 0.9,
+                    "sd_full_nats": 4.0, "test_rows_full": ROWS, "parameters": 1000,
+                }  # fmt: skip
+                rows.append(row(arm, {"name": name}, metrics, model_seed=seed))
+    return rows
+
+
+def times_rows():
+    metrics = {
+        "sampling_ratio": 1.1, "bound_ratio": 1.3, "scoring_ratio": 9.5,
+        "nf_sampling_seconds": 0.01, "nf_scoring_seconds": 0.02,
+    }  # fmt: skip
+    arms = ("coupling_2", "autoregressive_10")
+    data = {"name": "standard_normal", "dim": 43}
+    return [row(arm, data, metrics, model_seed=seed) for arm in arms for seed in (1, 2, 3)]
+
+
+CASES = {
+    "jacobian": (draw_jacobian, jacobian_rows, jacobian_arrays),
+    "toy": (draw_toy, toy_rows, toy_arrays),
+    "tabular": (draw_tabular, tabular_rows, log_likelihoods),
+    "times": (draw_times, times_rows, None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_everything_is_drawn(name: str, tmp_path: Path) -> None:
+    draw, rows, arrays = CASES[name]
+    paths = draw(rows(), arrays, PUBLISHED, tmp_path, ["A deviation."])
+    assert {path.suffix for path in paths} == {".md", ".tex", ".csv", ".pdf", ".png", ".svg"}
+    for path in paths:
+        assert path.stat().st_size > 100
+        if path.suffix == ".md":
+            assert "A deviation." in path.read_text()
+
+
+def test_slopes_stand_beside_the_formula() -> None:
+    table = slopes_table(density_frame(jacobian_rows()))
+    keys = [column.key for column in table.columns]
+    [line] = [r for r in table.rows if r[:2] == (1.0, "nf")]
+    values = dict(zip(keys, line, strict=True))
+    assert values["exact"] == pytest.approx(0.5 * np.exp(2))
+    assert values["slope"] == pytest.approx(0.8 * 0.5 * np.exp(2) * 1.2)
+    assert values["n"] == 3
+
+
+def test_toy_gains_are_paired_with_the_matched_flow() -> None:
+    frame = density_frame(toy_rows())
+    table = toy_table(frame)
+    keys = [column.key for column in table.columns]
+    lines = [dict(zip(keys, line, strict=True)) for line in table.rows]
+    by_key = {(v["data"], v["arm"], v["size"]): v for v in lines}
+    nvf = by_key["moons", "nvf", "[10, 32]"]
+    assert nvf["gain"] == pytest.approx(0.2)
+    assert nvf["n"] == 3
+    pinwheel = by_key["pinwheel", "mixture", "[4, 4]"]
+    assert np.isnan(pinwheel["excess"])  # no known density: the gain is that of the plain NLL
+    assert pinwheel["gain"] == pytest.approx(0.4)
+
+
+def test_means_are_over_data_sets_or_else_over_runs() -> None:
+    data = {"name": "moons"}
+    crossed = [row("nf", data, {"x": d + 10 * m}, d, m) for d in (1, 2) for m in (1, 2)]
+    assert interval(density_frame(crossed), "x") == mean_interval([16, 17])
+    one = [row("nf", data, {"x": float(m)}, 1, m) for m in (1, 2, 3)]
+    assert interval(density_frame(one), "x").n == 3
+    other = [row("nvf", data, {"x": m - 1.0}, 1, m) for m in (1, 2)]
+    assert difference(density_frame([*one, *other]), "x", "nf", "nvf").mean == 1
+
+
+def test_pairing_takes_the_rows_own_spread_out() -> None:
+    frame = density_frame(tabular_rows())
+    found = paired_differences(frame, log_likelihoods)
+    pair = found["power_half_year", "nvf_ar", "nsf_ar"]
+    assert pair.mean == pytest.approx(0.05, abs=0.02)
+    assert pair.se_rows < 0.01 < 4 / np.sqrt(ROWS)  # the unpaired error
+    assert len(pair.runs) == 3
+    table = audit_table(frame, found, PUBLISHED)
+    values = dict(zip([c.key for c in table.columns], table.rows[0], strict=True))
+    assert values["ten"] == pytest.approx(4 / np.sqrt(10))
+    assert (values["gain_c"], values["gain_ar"]) == (pytest.approx(0.04), pytest.approx(0.03))
+    assert values["ten_published"] == pytest.approx(2.3 / np.sqrt(10))
+
+
+def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> None:
+    table = table_2(density_frame(tabular_rows()), PUBLISHED)
+    theirs = {line[1]: line[5] for line in table.rows if line[2] == "published, POWER"}
+    assert theirs["nvf_ar"] == -0.69
+    assert theirs["nsf_c"] == -0.64
+    assert any("not comparable" in note for note in table.notes)
+    assert "breast cancer" not in " ".join(table.notes)
+
+
+def test_ratios_are_of_one_run() -> None:
+    table = times_table(density_frame(times_rows()))
+    assert [line[0] for line in table.rows] == ["coupling_2", "autoregressive_10"]
+    assert table.rows[0][2:5] == (pytest.approx(1.1), pytest.approx(1.3), pytest.approx(9.5))
+
+
+def test_published_tables_are_whole() -> None:
+    counts = pd.Series(PUBLISHED["paper"]).value_counts()
+    assert counts["nvf"] >= 60
+    assert counts["nsf"] == 50
