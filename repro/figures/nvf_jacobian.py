@@ -33,7 +33,7 @@ COLUMNS = (
     Column("information", "information of the states, nats", "number", 3),
 )
 EXPLANATION = (
-    "Largest slope of the generating map within 4 sd of noise, over all states; bars are 95 % "
+    "Largest slope of the generating map within 2.5 sd of noise, over all states; bars are 95 % "
     "intervals over data seeds, of the logarithm. Formula: T'(0) = sigma exp(a^2 / 2 sigma^2).",
     "Excess NLL: held-out negative log-likelihood minus the true density's on the same points.",
 )

@@ -134,7 +134,7 @@ def figure_densities(
     axes[0][0].set_title("training points")
     name = str(frame["data"].iloc[0])
     figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                f"{DATA.get(name, name)}: log-density by [layers, hidden width]", size=9,
+                f"{DATA.get(name, name)}: log-density", size=9,
                 weight="bold", va="top")  # fmt: skip
     return figure
 
