@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from repro.figures.style import FAINT, INK, MUTED, styled
 from repro.figures.tables import show_number
 
-WIDTH, LINE, HEAD, FOOT = 4.3, 0.27, 0.34, 0.5  # inches
-LEFT, RIGHT = 0.41, 0.74  # fractions: where the axes begin and end
+WIDTH, LINE, HEAD, FOOT = 4.7, 0.25, 0.34, 0.45  # inches
+LEFT, RIGHT = 0.36, 0.68  # fractions: where the axes begin and end
 
 
 @dataclass(frozen=True)

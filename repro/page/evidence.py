@@ -61,7 +61,7 @@ class Shelf:
         return compose_tree(self.tree, words)[0]
 
     def _find(self, experiment: str, scale: str) -> Evidence:
-        """What is stored of an experiment; nothing is composed where its task has no row at all."""
+        """What is stored of an experiment; nothing is composed where its task has no row."""
         store = self._store(self.results, scale)
         if not store.paths.rows(str(self._base(experiment)["task"])).exists():
             return Evidence(experiment, scale, (), ())

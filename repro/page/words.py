@@ -27,7 +27,7 @@ QUANTITIES = {
     "common_value": "{0}",
     "rank": "place of data seed {data_seed}",
     "trend": "slope of {all} along {along}",
-    "correlation": "rank correlation of {0} and {1}",
+    "correlation": "rank correlation of {0} and {1}{given}",
     "published": "published",
 }
 
@@ -57,7 +57,7 @@ def line(one: Judgement) -> Line:
         sentence=one.claim.sentence,
         source=one.claim.source,
         published=published(one.claim),
-        ours=DASH if one.verdict == NOT_RUN else number(one.estimate.value),
+        ours=DASH if one.verdict == NOT_RUN else _value(one),
         quantity="" if one.verdict == NOT_RUN else quantity(one.claim),
         interval=interval(one),
         n=count(one),
@@ -79,7 +79,14 @@ def quantity(claim: Claim) -> str:
     """What the statistic is of, with the claim's own names of its selections."""
     names = claim.test.of
     joined = f" {MINUS} ".join(names) if claim.test.name == "trend" else ", ".join(names)
-    extra = {"minus": MINUS, "all": joined, "count": len(names), **claim.test.arguments}
+    given = f", given {names[2]}" if len(names) == 3 else ""
+    extra = {
+        "given": given,
+        "minus": MINUS,
+        "all": joined,
+        "count": len(names),
+        **claim.test.arguments,
+    }
     text = QUANTITIES[claim.test.name].format(*names, **extra)
     for word in ("below", "above"):
         if word in claim.test.arguments and claim.test.name.startswith("share"):
@@ -117,16 +124,16 @@ def why(one: Judgement) -> str:
 
 def rule(decide: Rule) -> str:
     """The decision rule in words."""
-    bound = number(decide.bound)
+    bound = short(decide.bound)
     text = {
         "above": f"above {bound}",
         "below": f"below {bound}",
-        "within": f"within ±{number(decide.margin or 0)} of {bound}",
+        "within": f"within ±{short(decide.margin or 0)} of {bound}",
         "equals": f"equal to {bound}",
         "differs_from": f"different from {bound}",
     }[decide.comparison]
     if decide.negligible is not None:
-        text += f"; less than {number(decide.negligible)} counts as nothing"
+        text += f"; less than {short(decide.negligible)} counts as nothing"
     return text
 
 
@@ -144,9 +151,20 @@ def number(value: float) -> str:
     return text.replace("-", MINUS)
 
 
+def short(value: float) -> str:
+    """A number that somebody chose, with the digits that it has and no more."""
+    return f"{value:,.10g}".replace("-", MINUS)
+
+
 def p_value(p: float) -> str:
     """A p value to two digits; a dash for nan."""
     return DASH if math.isnan(p) else "< 1e-6" if p < 1e-6 else f"{p:.2g}"
+
+
+def _value(one: Judgement) -> str:
+    value = one.estimate.value
+    whole = one.estimate.exact and not math.isnan(value) and value == int(value)
+    return short(value) if whole else number(value)
 
 
 def _published(given: Number) -> str:

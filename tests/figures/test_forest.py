@@ -1,0 +1,32 @@
+"""The forest plot: a line an effect, grouped, in a page whose height follows."""
+
+from repro.figures.forest import LINE, Mark, figure_forest
+
+MARKS = [
+    Mark("iVAE", "cosine rate", 0.1, 0.05, 0.15, 60),
+    Mark("iVAE", "width 100", 0.01, -0.02, 0.04, 60),
+    Mark("iFlow", "sigmoid", -0.1, -0.15, -0.05, 20),
+]
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_every_effect_has_its_label_numbers_and_group():
+    figure = figure_forest(MARKS, "difference in MCC")
+    shown = texts(figure)
+    assert [text for text in shown if text in ("iVAE", "iFlow")] == ["iVAE", "iFlow"]
+    assert "+0.100 [+0.050, +0.150]" in shown
+    assert figure.axes[0].get_xlabel() == "difference in MCC"
+
+
+def test_an_effect_that_may_be_none_is_drawn_hollow():
+    marks = [line for line in figure_forest(MARKS, "x").axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() == "white" for line in marks] == [False, True, False]
+
+
+def test_the_page_grows_with_the_lines():
+    more = [*MARKS, Mark("iFlow", "no dropout", 0.0, -0.1, 0.1, 20)]
+    heights = [figure_forest(marks, "x").get_figheight() for marks in (MARKS, more)]
+    assert heights[1] - heights[0] == LINE or abs(heights[1] - heights[0] - LINE) < 1e-9
