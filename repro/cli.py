@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import json
 import os
@@ -50,11 +51,13 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def main(argv: Sequence[str] | None = None) -> int:
     """The `repro` command; returns its exit code: 0, 1 failed, 2 refused, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_what_is_closed()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _show_warning
-            return _dispatch(words)
+            code = _dispatch(words)
+        sys.stdout.flush()
     except ReproError as error:
         print(f"repro: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
@@ -64,6 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"repro: {error}; make room and give the same command again", file=sys.stderr)
+        return 1
+    return code
 
 
 def plan(args: argparse.Namespace) -> int:
@@ -321,6 +331,13 @@ def _draw(composition: Composition) -> list[Path]:
 
 def _json(entries: list[dict[str, Any]]) -> str:
     return json.dumps(entries, indent=2)
+
+
+def _open_what_is_closed() -> None:
+    """Gives stdout and stderr that were closed (`>&-`) a place to go."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

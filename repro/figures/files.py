@@ -19,6 +19,6 @@ def write_if_changed(path: Path, content: bytes) -> bool:
         write_atomic(path, lambda file: file.write(content))
     except OSError as error:
         raise StoreError(
-            f"cannot write {path} ({error}); mend the folder or its permissions and draw again"
+            f"cannot write {path} ({error}); make room or mend the permissions, and draw again"
         ) from error
     return True

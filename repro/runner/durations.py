@@ -1,4 +1,4 @@
-"""How long things take, in words."""
+"""How long things take and how many there are, in words."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def remaining(seconds: float) -> str:

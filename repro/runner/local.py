@@ -17,6 +17,7 @@ from typing import Any
 from repro.errors import StoreError
 from repro.jobs import Job, SeedPair
 from repro.runner import protocol
+from repro.runner.durations import counted
 from repro.runner.execute import tidy
 from repro.runner.launch import LocalOptions
 from repro.runner.ledger import Ledger, halves, keys_of
@@ -126,7 +127,7 @@ class _Run:
         self.reporter.run_started([ticket.job for ticket in self.queue], len(self.slots))
         had = self.ledger.summary.had
         if had:
-            self.reporter.note(f"{had} seeds already have their rows.")
+            self.reporter.note(f"{counted(had, 'seed')} done before.")
 
     def _environments(self) -> list[dict[str, str]]:
         wanted = [ticket.job.options for ticket in self.queue]
@@ -218,6 +219,9 @@ class _Run:
             slot.retiring = True  # a fresh process: the failure may have left this one damaged
             seeds = protocol.pairs(event["seeds"])
             self._failed(ticket.job, seeds, Path(event["file"]), event["cause"])
+            if event.get("store") and not self.draining:  # the next job would fare no better
+                self.ledger.summary.trouble = "the store cannot be used"
+                self._drain()
         else:
             self.ledger.hear(slot.number, ticket.job, event)
             if kind == protocol.SPILLED:

@@ -220,8 +220,10 @@ def check_locks(folder: Path, deadline: float = 30.0) -> None:
     except subprocess.TimeoutExpired:
         _abandon(process)
         raise _no_locks(path, f"no answer within {deadline:g} s") from None
-    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.unlink()
     if process.returncode == 3:
         raise _no_locks(path, "one lock was granted twice")
     if process.returncode != 0:
-        raise StoreError((complaint.strip().splitlines() or ["The lock probe failed."])[-1])
+        last = (complaint.strip().splitlines() or ["The lock probe failed."])[-1]
+        raise StoreError(last.removeprefix(f"{StoreError.__module__}.{StoreError.__name__}: "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class StorePaths:
 
     def _apart(self, folder: Path) -> Path:
         """The part of a shared folder that belongs to this scale of these results."""
-        digest = hashlib.sha256(str(self.results.resolve()).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(os.fsencode(self.results.resolve())).hexdigest()[:12]
         return folder / digest / self.scale
 
     @property

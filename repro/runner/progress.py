@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repro.jobs import Job
-from repro.runner.durations import duration
+from repro.runner.durations import counted, duration
 from repro.runner.forecast import Forecast, Running
 from repro.runner.summary import Summary
 
@@ -24,8 +24,7 @@ _EVERY = 15.0  # seconds between two progress lines
 def title(job: Job) -> str:
     """Returns how messages call a job."""
     words = [job.options.get("experiment") or job.task, job.options.get("label"), job.id]
-    seeds = len(job.seeds)
-    return f"{' '.join(filter(None, words))} ({seeds} seed{'s' if seeds > 1 else ''})"
+    return f"{' '.join(filter(None, words))} ({counted(len(job.seeds), 'seed')})"
 
 
 class Reporter:
@@ -85,7 +84,7 @@ class Reporter:
     def overall(self) -> str:
         """Returns one line on the whole run."""
         left = duration(self.forecast.seconds_left())
-        return f"{self.ended} of {self.jobs} jobs ended, about {left} left"
+        return f"{self.ended} of {counted(self.jobs, 'job')} ended, about {left} left"
 
 
 def closing(summary: Summary) -> list[str]:
@@ -129,14 +128,15 @@ class LineReporter(Reporter):
         super().run_started(jobs, workers)
         if jobs:
             left = duration(self.forecast.seconds_left())
-            self.note(f"{len(jobs)} jobs on {workers} workers, about {left}")
+            sharing = f"{counted(len(jobs), 'job')} on {counted(workers, 'worker')}"
+            self.note(f"{sharing}, about {left}")
 
     def job_running(self, slot: int, seeds: int, resumed: bool) -> None:
         """Writes that a job has begun."""
         found = self.forecast.running.get(slot)
         if found is not None:
             goes_on = ", goes on from a checkpoint" if resumed else ""
-            self.note(f"{title(found.job)}: started, {seeds} to do{goes_on}")
+            self.note(f"{title(found.job)}: started, {counted(seeds, 'seed')} to do{goes_on}")
 
     def note(self, text: str) -> None:
         """Writes a line; nobody may be there to read it any more."""

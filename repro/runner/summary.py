@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from repro.runner.durations import counted
 from repro.runner.rows import RowKey
 
 STORED = ("done", "diverged")
@@ -109,4 +110,4 @@ class Summary:
         }
         parts = [f"{self.count(state)} {word}" for state, word in words.items()]
         told = [part for part in parts if not part.startswith("0 ")]
-        return f"{len(self.states)} seeds: " + (", ".join(told) or "nothing to do")
+        return f"{counted(len(self.states), 'seed')}: " + (", ".join(told) or "nothing to do")

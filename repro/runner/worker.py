@@ -12,8 +12,10 @@ import faulthandler
 import os
 import queue
 import signal
+import sys
 import threading
 import traceback
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -65,9 +67,8 @@ class Worker:
             except StoreError as worse:
                 file = f"(nowhere: {worse})"
             seeds = [list(pair) for pair in job.seeds]
-            self.emit(
-                {"event": protocol.FAILED, "seeds": seeds, "cause": str(error), "file": file}
-            )
+            told = {"seeds": seeds, "cause": str(error), "file": file, "store": True}
+            self.emit({"event": protocol.FAILED, **told})
 
     def emit(self, event: protocol.Event) -> None:
         """Sends an event; a launcher that no longer listens counts as a request to stop."""
@@ -111,8 +112,13 @@ def _take_standard_streams() -> tuple[int, int]:
     return jobs, events
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"warning: {message}\n")
+
+
 def main(paths: StorePaths) -> None:
     """Serves the launcher at the other end of stdin and stdout."""
+    warnings.showwarning = _show_warning
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = Worker(paths, *_take_standard_streams())

@@ -358,6 +358,19 @@ def test_a_store_that_takes_no_more_ends_the_run_and_the_next_one_takes_the_rows
     assert Counter(log("ended")) == {"1/1": 6, "2/1": 6}
 
 
+def test_a_store_that_cannot_be_used_ends_the_run_after_one_job(
+    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+) -> None:
+    store.paths.root.mkdir(parents=True)
+    store.paths.checkpoints.write_text("where a folder belongs")
+    summary, _ = run(some_jobs(make_job, 3))
+    assert (summary.count("failed"), summary.left, summary.ok) == (2, 4, False)
+    assert summary.trouble == "the store cannot be used"
+    store.paths.checkpoints.unlink()
+    summary, _ = run(some_jobs(make_job, 3))
+    assert (summary.done, summary.ok) == (6, True)
+
+
 def test_locks_can_be_elsewhere(
     tmp_path: Path, make_job: Callable[..., Job], fake: Path, log: Callable[[str], list[str]]
 ) -> None:

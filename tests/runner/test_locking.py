@@ -127,6 +127,12 @@ def test_the_probe_passes_here_and_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "claims").iterdir()) == []
 
 
+def test_the_probe_says_what_is_wrong_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"^Cannot use the lock file .*paths.locks=FOLDER"):
+        check_locks(tmp_path / "file")
+
+
 def test_the_probe_tells_locks_that_exclude_nobody_from_locks_that_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

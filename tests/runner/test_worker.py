@@ -47,6 +47,20 @@ def test_a_job_survives_the_wire(make_job: Callable[..., Job]) -> None:
     assert decode_job(encode_job(job)) == job
 
 
+def test_a_warning_is_one_line_without_its_code(
+    worker: subprocess.Popen[bytes], make_job: Callable[..., Job], store: Store
+) -> None:
+    store.paths.root.mkdir(parents=True)
+    store.paths.rows("fake").write_text('{"torn')
+    send(worker, make_job())
+    hear(worker, "finished")
+    worker.stdin.close()
+    worker.wait(timeout=60)
+    told = worker.stderr.read().decode().splitlines()
+    assert all(line.startswith("warning: ") and "torn line" in line for line in told)
+    assert len(told) > 0
+
+
 def test_a_worker_serves_job_after_job_and_ends_when_told(
     worker: subprocess.Popen[bytes], make_job: Callable[..., Job], store: Store
 ) -> None:
