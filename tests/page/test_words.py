@@ -8,6 +8,7 @@ from repro.claims.estimate import Estimate
 from repro.claims.judge import Judgement
 from repro.claims.schema import Claim, Number, Primary, Rule, Selection
 from repro.claims.verdict import HOLDS, NOT_RUN, UNDECIDED, Decision
+from repro.figures.tables import DASH, MINUS
 from repro.page import words
 
 ROWS = {"a": Selection("e", "mcc"), "b": Selection("e", "mcc")}
@@ -23,8 +24,8 @@ def judged(verdict=HOLDS, estimate=None, n=None, **more):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.2477, "0.248"), (-0.1, "−0.100"), (2944980.0, "2,944,980"), (0.0, "0"), (1e-7, "1.0e−07"),
-     (85.137, "85.14"), (math.nan, "–"), (-1.0908, "−1.091"), (12.0, "12")],
+    [(0.2477, "0.248"), (-0.1, f"{MINUS}0.100"), (2944980.0, "2,944,980"), (0.0, "0"), (1e-7, f"1.0e{MINUS}07"),
+     (85.137, "85.14"), (math.nan, DASH), (-1.0908, f"{MINUS}1.091"), (12.0, "12")],
 )  # fmt: skip
 def test_numbers_have_the_digits_that_a_reader_wants(value, text):
     assert words.number(value) == text
@@ -33,7 +34,7 @@ def test_numbers_have_the_digits_that_a_reader_wants(value, text):
 def test_a_line_says_published_ours_interval_n_and_verdict():
     line = words.line(judged(published=Number(0.2477, 0.0895, 57), n=None))
     assert line.published == "0.248 (0.089), n 57"
-    assert (line.ours, line.quantity, line.interval) == ("0.250", "a − b", "[0.100, 0.400]")
+    assert (line.ours, line.quantity, line.interval) == ("0.250", f"a {MINUS} b", "[0.100, 0.400]")
     assert (line.n, line.verdict, line.why) == ("45", HOLDS, "why")
     assert line.reductions == ("fewer",)
 
@@ -53,12 +54,12 @@ def test_an_undecided_claim_says_the_n_that_would_decide():
 
 def test_what_has_not_run_shows_no_number():
     line = words.line(judged(NOT_RUN))
-    assert (line.ours, line.interval, line.reductions) == ("–", "–", ())
+    assert (line.ours, line.interval, line.reductions) == (DASH, DASH, ())
 
 
 def test_an_exact_count_has_no_decimals_and_no_interval():
     line = words.line(judged(estimate=Estimate(5.0, 5.0, 5.0, 60, exact=True)))
-    assert (line.ours, line.interval) == ("5", "–")
+    assert (line.ours, line.interval) == ("5", DASH)
 
 
 def test_every_statistic_has_words():
