@@ -24,6 +24,7 @@ TASKS: dict[str, str] = {
     "iflow_image": "repro.experiments.iflow_image:run",
     "nvf_image": "repro.experiments.nvf_image:run",
     "latent_gaussian": "repro.experiments.latent_gaussian:run",
+    "inference_gap": "repro.experiments.inference_gap:run",
     "determinants": "repro.experiments.determinants:run",
     "circulant": "repro.experiments.circulant:run",
     "gin_sources": "repro.experiments.gin_sources:run",

@@ -19,6 +19,7 @@ from repro.figures.flow_gallery import draw_gallery
 from repro.figures.gin import draw_gin
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
+from repro.figures.inference import draw_inference_gap
 from repro.figures.latents import LoadArrays
 from repro.figures.nvf_jacobian import draw_jacobian
 from repro.figures.nvf_tabular import draw_tabular
@@ -61,4 +62,5 @@ FIGURES: dict[str, Draw] = {
     "per_dimension": draw_dimensions,
     "mnist_bounds": draw_mnist_bounds,
     "cifar_bounds": draw_cifar_bounds,
+    "inference_gap": draw_inference_gap,
 }

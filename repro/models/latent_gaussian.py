@@ -66,13 +66,13 @@ class LatentGaussian(nn.Module):
 
     def terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log p(x | z), log p(z), log q(z | x), each (B,) in nats, at the z of noise (B, Z)."""
-        hidden, mean, log_variance = self._encode(x)
+        hidden, mean, log_variance = self.encode(x)
         z, log_q = self._sample(hidden, mean, log_variance, noise)
         return self.log_likelihood(x, z), log_normal(z), log_q
 
     def log_weights(self, x: Tensor, noise: Tensor) -> Tensor:
         """Log p(x, z) / q(z | x) (I, B) in nats at the z of noise (I, B, Z)."""
-        hidden, mean, log_variance = self._encode(x)
+        hidden, mean, log_variance = self.encode(x)
 
         def one(part: Tensor) -> Tensor:
             z, log_q = self._sample(hidden, mean, log_variance, part)
@@ -86,9 +86,10 @@ class LatentGaussian(nn.Module):
 
     def posterior(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Samples (B, Z) of q and their log-densities (B,) for noise (B, Z)."""
-        return self._sample(*self._encode(x), noise)
+        return self._sample(*self.encode(x), noise)
 
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden values (B, U), and mean and log-variance (B, Z) of q0, for x (B, D)."""
         hidden = self.encoder(self.likelihood.encoded(x.to(self.mean.weight.dtype)))
         return hidden, self.mean(hidden), self.log_variance(hidden)
 

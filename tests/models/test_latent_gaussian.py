@@ -68,7 +68,7 @@ def _kl_on_grid(model: LatentGaussian, x: Tensor, log_p: Tensor) -> Tensor:
     found = []
     for row, total in zip(x, log_p, strict=True):
         rows = row.expand(len(z), -1)
-        hidden, mean, log_variance = model._encode(rows)
+        hidden, mean, log_variance = model.encode(rows)
         log_det = torch.zeros(len(z), dtype=z.dtype)
         base = z
         if model.flow is not None:

@@ -28,7 +28,13 @@ from repro.config.schema.flows import (
 )
 from repro.config.schema.identifiable import IVAE, Fidelity, IFlow, Scoring, Sources
 from repro.config.schema.image_flows import IFlowImage, ImageScores, NVFImage, Pixels
-from repro.config.schema.images import BinaryImages, Bounds, ImagePatches, LatentGaussian
+from repro.config.schema.images import (
+    BinaryImages,
+    Bounds,
+    ImagePatches,
+    InferenceGaps,
+    LatentGaussian,
+)
 from repro.config.schema.nothing import Nothing
 from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
 from repro.config.schema.training import Adam, Constant, Cosine, Milestones, Plateau, Steps
@@ -78,6 +84,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "": Scoring,
         "draws": Draws,
         "bounds": Bounds,
+        "inference_gaps": InferenceGaps,
         "images": ImageScores,
         "density": DensityScoring,
         "timing": Timing,

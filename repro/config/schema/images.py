@@ -84,3 +84,26 @@ class Bounds:
     annealed_images: int = limited(at_least=0)
     annealed_chains: int = limited(at_least=1)
     annealed_temperatures: int = limited(at_least=1)
+
+
+@dataclass
+class InferenceGaps:
+    """How the gaps of approximate posteriors are measured, on the first `images` test images.
+
+    Encoders of `encoder_units` outputs a maxout layer are trained for `encoder_updates` on the
+    fixed decoder. The best posterior of each image is sought with `local_updates` of Adam at
+    `local_rate` on `local_samples` draws, a flow's with `local_flow_length` planar layers. The
+    grid goes from -`grid_reach` to `grid_reach`; `pictures` images' posteriors are kept.
+    """
+
+    name: str
+    images: int = limited(at_least=1)
+    encoder_units: list[int] = limited(at_least=1)  # noqa: RUF009
+    encoder_updates: int = limited(at_least=1)
+    local_updates: int = limited(at_least=1)
+    local_samples: int = limited(at_least=2)
+    local_rate: float = limited(above=0.0, example=0.05)
+    local_flow_length: int = limited(at_least=1)
+    grid_reach: float = limited(above=0.0, example=6.0)
+    grid_step: float = limited(above=0.0, example=0.02)
+    pictures: int = limited(at_least=1)

@@ -33,6 +33,7 @@ RULES: dict[str, Rules] = {
     "nvf_image": image_flows.NVF_IMAGE,
     "iflow_image": image_flows.IFLOW_IMAGE,
     "latent_gaussian": latent_gaussian.RULES,
+    "inference_gap": latent_gaussian.INFERENCE_GAP,
     "determinants": checks.DETERMINANTS,
     "circulant": checks.CIRCULANT,
     "gin_sources": flows.GIN_SOURCES,

@@ -1,4 +1,4 @@
-"""The task `latent_gaussian`: its kinds and the limits that tie several values together."""
+"""The tasks on latent Gaussian models: their kinds and limits that tie several values together."""
 
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ def validate(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: with the nearest valid value.
     """
-    data, model, evaluation = (config[name] for name in ("data", "model", "evaluation"))
-    images = train_images(data)
-    if data["validation"] >= images:
-        raise ConfigError(
-            f"data.validation must be below {images}, the number of training images, got"
-            f" {data['validation']}; the nearest valid value is {images - 1}"
-        )
+    data, evaluation = config["data"], config["evaluation"]
+    _check_counts(config)
     if evaluation["split"] == "validation" and not data["validation"]:
         raise ConfigError("evaluation.split=validation needs data.validation, such as 5000")
-    most = (images - data["validation"]) * data.get("per_image", 1)
-    if config["training"]["batch_size"] > most:
-        raise ConfigError(
-            f"training.batch_size must be at most {most}, the number of training data, got"
-            f" {config['training']['batch_size']}; the nearest valid value is {most}"
-        )
-    _check_likelihood(data, model)
-    _check_flow(model)
+    _check_likelihood(data, config["model"])
+    _check_flow(config["model"])
+
+
+def validate_gap(config: Mapping[str, Any]) -> None:
+    """As `validate`, and refuse what no grid of two latents can measure.
+
+    Raises:
+        ConfigError: with the value that is needed.
+    """
+    _check_counts(config)
+    _check_likelihood(config["data"], config["model"])
+    _check_flow(config["model"])
+    for key, wanted in {"latents": 2, "flow": "none", "annealing": "none"}.items():
+        if config["model"][key] != wanted:
+            raise ConfigError(
+                f"the task inference_gap measures on a grid of two latents, under a Gaussian;"
+                f" write model.{key}={wanted}"
+            )
 
 
 def train_images(data: Mapping[str, Any]) -> int:
@@ -42,6 +48,21 @@ def train_images(data: Mapping[str, Any]) -> int:
     if data["dataset"] == "cifar-10":
         return CIFAR_BATCH * len(set(data["batches"]))
     return TRAIN_IMAGES[data["dataset"]]
+
+
+def _check_counts(config: Mapping[str, Any]) -> None:
+    data, images = config["data"], train_images(config["data"])
+    if data["validation"] >= images:
+        raise ConfigError(
+            f"data.validation must be below {images}, the number of training images, got"
+            f" {data['validation']}; the nearest valid value is {images - 1}"
+        )
+    most = (images - data["validation"]) * data.get("per_image", 1)
+    if config["training"]["batch_size"] > most:
+        raise ConfigError(
+            f"training.batch_size must be at most {most}, the number of training data, got"
+            f" {config['training']['batch_size']}; the nearest valid value is {most}"
+        )
 
 
 def _check_likelihood(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
@@ -71,4 +92,15 @@ RULES = Rules(
     },
     updates=steps,
     validate=validate,
+)
+INFERENCE_GAP = Rules(
+    kinds={
+        "data": ("binary_images",),
+        "model": ("latent_gaussian",),
+        "training": ("steps",),
+        "evaluation": ("inference_gaps",),
+        "fidelity": ("none",),
+    },
+    updates=steps,
+    validate=validate_gap,
 )
