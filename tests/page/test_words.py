@@ -24,8 +24,9 @@ def judged(verdict=HOLDS, estimate=None, n=None, **more):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.2477, "0.248"), (-0.1, f"{MINUS}0.100"), (2944980.0, "2,944,980"), (0.0, "0"), (1e-7, f"1.0e{MINUS}07"),
-     (85.137, "85.14"), (math.nan, DASH), (-1.0908, f"{MINUS}1.091"), (12.0, "12")],
+    [(0.2477, "0.248"), (-0.1, f"{MINUS}0.100"), (2944980.0, "2,944,980"), (0.0, "0"),
+     (1e-7, f"1.0e{MINUS}07"), (85.137, "85.14"), (math.nan, DASH), (12.0, "12"),
+     (-1.0908, f"{MINUS}1.091")],
 )  # fmt: skip
 def test_numbers_have_the_digits_that_a_reader_wants(value, text):
     assert words.number(value) == text
