@@ -73,3 +73,13 @@ def kept(row: Mapping[str, Any], load_arrays: LoadArrays, name: str) -> NDArray[
         return None
     arrays = load_arrays(row)
     return np.asarray(arrays[name], dtype=np.uint8) if name in arrays else None
+
+
+def above(one: NDArray[np.uint8], two: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Images (N, C, H, W) in rows of `columns`, each row of `one` above that of `two`."""
+    lines = [
+        part[start : start + columns]
+        for start in range(0, len(one), columns)
+        for part in (one, two)
+    ]
+    return np.concatenate(lines)

@@ -21,7 +21,9 @@ from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.inference import draw_inference_gap
 from repro.figures.latents import LoadArrays
+from repro.figures.nvf_images import draw_nvf_images
 from repro.figures.nvf_jacobian import draw_jacobian
+from repro.figures.nvf_latents import draw_nvf_latents
 from repro.figures.nvf_tabular import draw_tabular
 from repro.figures.nvf_times import draw_times
 from repro.figures.nvf_toy import draw_toy
@@ -59,6 +61,8 @@ FIGURES: dict[str, Draw] = {
     "nvf_tabular": draw_tabular,
     "nvf_times": draw_times,
     "nvf_toy": draw_toy,
+    "nvf_images": draw_nvf_images,
+    "nvf_latents": draw_nvf_latents,
     "per_dimension": draw_dimensions,
     "mnist_bounds": draw_mnist_bounds,
     "cifar_bounds": draw_cifar_bounds,

@@ -65,7 +65,7 @@ def clipped(gradients: Sequence[Tensor], largest: float) -> list[Tensor]:
 
     Source: Pascanu et al. 2013, algorithm 1, as in torch.nn.utils.clip_grad_norm_.
     """
-    squares = [gradient.flatten(1).square().sum(dim=1) for gradient in gradients]
+    squares = [gradient.reshape(len(gradient), -1).square().sum(dim=1) for gradient in gradients]
     norms = torch.stack(squares).sum(dim=0).sqrt()
     scale = (largest / (norms + 1e-6)).clamp(max=1.0)
     return [g * scale.view(-1, *[1] * (g.dim() - 1)) for g in gradients]

@@ -6,6 +6,7 @@ from torch import nn
 
 from repro.training.batches import Batches
 from repro.training.fit import Fit
+from repro.training.gradients import Gradients
 from repro.training.noise import NoiseSource
 from repro.training.schedules import make_schedule
 from repro.training.seed_stack import SeedStack
@@ -36,7 +37,8 @@ def make_fit(seeds, updates=20, data=DATA):
     batches = Batches([data[list(range(len(seeds)))]], seeds, 10, "reshuffle")
     noise = NoiseSource(seeds, "noise", lambda *_: None)
     schedule = make_schedule({"name": "constant"}, RATE, len(seeds), updates)
-    return Fit(stack, batches, noise, schedule, updates)
+    clipped = Gradients(stack.parameters, clip_norm=0.1)  # of a parameter without dimensions
+    return Fit(stack, batches, noise, schedule, updates, gradients=clipped)
 
 
 def run(fit, updates):

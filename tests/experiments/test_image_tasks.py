@@ -1,0 +1,119 @@
+"""The tasks of image densities on tiny flows: what they find, and that stopping is harmless."""
+
+import dataclasses
+
+import pytest
+
+from repro.config.compose import compose_all
+from repro.experiments import iflow_image, nvf_image
+from repro.jobs import Context, Interrupted, SeedPair
+
+TASKS = {"iflow_mnist": iflow_image, "nvf_images": nvf_image}
+
+
+def tiny(experiment, *overrides):
+    words = [f"experiment={experiment}", "scale=smoke", *overrides]
+    return compose_all(words)[0].cells[0].config
+
+
+def run(experiment, config, seeds=(1,), context=None):
+    pairs = tuple(SeedPair(1, seed) for seed in seeds)
+    return TASKS[experiment].run(config, pairs, context or Context())
+
+
+def numbers(outcome):
+    return {k: v for k, v in outcome.metrics.items() if isinstance(v, int | float)}
+
+
+def test_iflow_of_images_scores_and_draws():
+    [outcome] = run("iflow_mnist", tiny("iflow_mnist"))
+    assert outcome.status == "done"
+    found = outcome.metrics
+    assert found["values"] == 64
+    assert found["cdf_error"] < 1e-6
+    assert 0 <= found["class_agreement"] <= 1
+    assert {name: array.shape for name, array in outcome.arrays.items()} == {
+        "samples": (40, 1, 8, 8),
+        "cooler": (40, 1, 8, 8),
+        "interpolations": (45, 1, 8, 8),
+        "morphs": (45, 1, 8, 8),
+    }
+
+
+def test_the_codes_of_an_nvf_are_paid_for():
+    [outcome] = run("nvf_images", tiny("nvf_images", "arm=mnist_nvf"))
+    found = outcome.metrics
+    assert found["bits_per_dim"] == pytest.approx(
+        found["without_latent"] + found["latent_bits_per_dim"]
+    )
+    assert found["uniform_prior_bits_per_dim"] == pytest.approx(4 * 4 / 64)  # 4 codes of 4 bits
+    assert found["latent_bits_per_dim"] > 0
+    assert outcome.arrays["reconstructions"].shape == (20, 1, 8, 8)
+
+
+def test_a_flow_without_a_latent_pays_for_none():
+    [outcome] = run("nvf_images", tiny("nvf_images", "arm=mnist_flow"))
+    assert outcome.metrics["latent_bits_per_dim"] == 0
+    assert "reconstructions" not in outcome.arrays
+
+
+class StopAfter:
+    """A request to stop that comes after so many questions."""
+
+    def __init__(self, questions):
+        self.left = questions
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides", "questions"),
+    [
+        ("iflow_mnist", [], 2),
+        ("nvf_images", ["arm=mnist_nvf"], 2),
+        ("nvf_images", ["arm=mnist_nvf"], 4),
+    ],
+    ids=["iflow", "density", "prior"],
+)
+def test_a_stopped_run_goes_on_to_the_same_result(tmp_path, experiment, overrides, questions):
+    config = tiny(experiment, *overrides)
+    [whole] = run(experiment, config)
+    context = Context(checkpoint=tmp_path / "c.pt", stop_requested=StopAfter(questions))
+    with pytest.raises(Interrupted):
+        run(experiment, config, context=context)
+    again = dataclasses.replace(Context(), resume_from=tmp_path / "c.pt")
+    [resumed] = run(experiment, config, context=again)
+    assert again.resumed_at is not None
+    assert numbers(resumed) == numbers(whole)
+    for name, array in whole.arrays.items():
+        assert (resumed.arrays[name] == array).all()
+
+
+def test_a_seed_of_a_pack_is_close_to_itself_alone():
+    config = tiny("nvf_images", "arm=mnist_nvf")
+    together = run("nvf_images", config, seeds=(1, 2))
+    [alone] = run("nvf_images", config, seeds=(2,))
+    found = together[1].metrics["bits_per_dim"]
+    assert found == pytest.approx(alone.metrics["bits_per_dim"], rel=1e-4)
+    assert found != pytest.approx(together[0].metrics["bits_per_dim"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("model.flow_steps=[1,1,1,1]", "at most 3 levels"),
+        ("model.flow_widths=[4]", "one width a level"),
+        ("model.flow_steps=[1,0]", "must end with a level"),
+        ("evaluation.sheet=1000", "at most evaluation.samples"),
+        ("data.dataset=cifar-10", "data.pictures=plain"),
+        ("model.prior_heads=3", "multiple of model.prior_heads"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(word, remedy):
+    from repro.errors import ConfigError
+
+    arm = "mnist_released" if "cifar" in word else "mnist_nvf"
+    with pytest.raises(ConfigError, match=remedy):
+        tiny("nvf_images", f"arm={arm}", word)
