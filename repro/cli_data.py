@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from repro.errors import ConfigError
 
 if TYPE_CHECKING:
+    from repro.config.compose import Composition
     from repro.data.registry import Dataset
 
 DATA_EPILOG = """\
 examples
   repro data list                    the public data sets and where they are
   repro data fetch mnist             download what is missing, checked by its checksum
+  repro data fetch paths.offline=true   download nothing; say what is missing and where it belongs
   repro data check paths.data=DIR    compare the files in DIR with their checksums
   repro data generate sources data_seed=49 data.dim=5 data.segments=40 data.layers=3 out=FILE.npz
 """
@@ -51,10 +53,13 @@ def data_check(args: argparse.Namespace) -> int:
 def data_fetch(args: argparse.Namespace) -> int:
     """Downloads what is missing or damaged and prints what was written."""
     from repro.data.registry import fetch
+    from repro.runner.transfers import transfers
 
     root, chosen = _datasets(args.words)
+    offline = _composed(args.words).offline
     for one in chosen:
-        paths = fetch(one, root)
+        with transfers() as report:
+            paths = fetch(one, root, report, offline)
         print(f"{one.name}: " + ("already there" if not paths else f"{len(paths)} files"))
         for path in paths:
             print(f"  {os.path.relpath(path)}")
@@ -74,7 +79,6 @@ def data_generate(args: argparse.Namespace) -> int:
 
 def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:
     """The data root, and the data sets that are named among the words (all where none is)."""
-    from repro.config.compose import compose_defaults
     from repro.config.nearest import suggestion
     from repro.config.tree import Tree
     from repro.data.registry import load_registry
@@ -85,8 +89,15 @@ def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:
     for name in names:
         if name not in registry:
             raise ConfigError(f"there is no data set {name}; {suggestion(name, registry)}")
-    root = compose_defaults(tree, [word for word in words if "=" in word]).data
-    return root, [registry[name] for name in names or registry]
+    return _composed(words).data, [registry[name] for name in names or registry]
+
+
+def _composed(words: Sequence[str]) -> Composition:
+    """What the overrides among the words make of the defaults."""
+    from repro.config.compose import compose_defaults
+    from repro.config.tree import Tree
+
+    return compose_defaults(Tree(), [word for word in words if "=" in word])
 
 
 def _state(dataset: Dataset, root: Path) -> str:

@@ -289,6 +289,20 @@ def test_data_check_fails_while_files_are_missing(
     assert "repro data fetch mnist" in out
 
 
+@pytest.mark.parametrize("way", ["paths.offline=true", "REPRO_OFFLINE"])
+def test_data_fetch_offline_says_what_is_missing_and_asks_nobody(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    words = [way] if "=" in way else []
+    if not words:
+        monkeypatch.setenv(way, "1")
+    code, out, err = out_of(capsys, "data", "fetch", "mnist", f"paths.data={tmp_path}", *words)
+    assert (code, out) == (1, "")
+    assert "4 files of mnist are not there whole" in err
+    assert f"{tmp_path}/mnist/train-images-idx3-ubyte.gz (sha256" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_data_list_names_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = out_of(capsys, "data", "list")
     assert code == 0

@@ -58,6 +58,7 @@ class Composition:
     data: Path
     locks: Path | None
     spill: Path
+    offline: bool = False
 
     @property
     def notes(self) -> list[str]:
@@ -179,6 +180,7 @@ def _composition(
         data=_folder(first.paths, "data"),
         locks=None if first.paths["locks"] is None else _folder(first.paths, "locks"),
         spill=_folder(first.paths, "spill"),
+        offline=first.paths["offline"],
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "DataFile",
     "Dataset",
     "FileState",
+    "Progress",
     "batch_paths",
     "check",
     "fetch",
@@ -120,8 +121,9 @@ def fetch(
     wanted = [file for file in dataset.files if _state(file, root) != "present"]
     if wanted and offline:
         raise DataError(
-            f"{len(wanted)} files of {dataset.name} are not there whole, and offline=true forbids"
-            f" to download them. Write offline=false, or place by hand:{_places(wanted, root)}"
+            f"{len(wanted)} files of {dataset.name} are not there whole, and paths.offline=true"
+            " (or REPRO_OFFLINE) forbids to download them. Write paths.offline=false, or place by"
+            f" hand:{_places(wanted, root)}"
         )
     _make_folders(wanted, root)
     if wanted and dataset.archive:

@@ -68,12 +68,14 @@ class Paths:
     """Folders: `results` holds rows and figures, `data` downloads.
 
     `locks` null means beside what they protect; `spill` keeps rows that `results` cannot take.
+    `offline` forbids downloads.
     """
 
     results: str
     data: str
     locks: str | None
     spill: str
+    offline: bool
 
 
 @dataclass
