@@ -304,7 +304,7 @@ def _draw(composition: Composition) -> list[Path]:
     from repro.config.tree import conf_folder
     from repro.figures.published import load_published
     from repro.figures.registry import FIGURES
-    from repro.runner.asked import asked_rows
+    from repro.runner.asked import asked_rows, baseline_rows
     from repro.runner.plan import open_store
 
     if composition.about.figures is None:
@@ -326,6 +326,7 @@ def _draw(composition: Composition) -> list[Path]:
     draw = FIGURES[composition.about.figures]
     folder = store.paths.figures / composition.experiment
     published = load_published(conf_folder() / "published")
+    rows += baseline_rows(composition, store)
     return draw(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
 
 

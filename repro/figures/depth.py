@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.errors import MissingResult
+from repro.figures.baselines import join_baselines
 from repro.figures.compared import PAPERS, RE_PAPER, find_in_papers, remarks
 from repro.figures.evaluations import scored_notes
 from repro.figures.published import Published
@@ -37,7 +39,7 @@ MODELS = ("ivae", "iflow")
 EXPERIMENTS = {2: "identifiability_2d", 5: "mcc_sweep"}  # what the published means belong to
 BESIDE = {"ivae": -1.0, "iflow": 1.0}
 SEEDS, OURS, THEIRS = 0.22, 0.13, 0.06  # how far beside its depth each kind of mark stands
-LAYOUT = Layout(panel=(4.4, 2.5), gap=(0.0, 0.0), left=0.58, right=0.15, top=0.42, bottom=0.78)
+LAYOUT = Layout(panel=(4.4, 2.5), gap=(0.0, 0.0), left=0.58, right=0.15, top=0.42, bottom=0.86)
 EXPLANATION = (
     "Faint marks are data seeds; bars are our means with 95 % intervals (Student-t for n up to "
     "30, BCa bootstrap above), joined from depth to depth."
@@ -67,6 +69,7 @@ def figure_depth(
     figure, [[ax]] = panel_page(LAYOUT, 1, 1, foot)
     for model in MODELS:
         _draw_model(ax, frame, model, depths, theirs[model])
+    join_baselines(ax, rows, dim, depths, set(frame["data_seed"]))
     ax.set_xticks(depths, [_tick(frame, layers) for layers in depths])
     ax.set_xlim(min(depths) - 0.5, max(depths) + 0.5)
     ax.set_ylim(max(0.0, np.floor((ax.get_ylim()[0]) * 10) / 10), 1.0)
@@ -126,7 +129,7 @@ def _tick(frame: pd.DataFrame, layers: int) -> str:
 
 
 def _legend(figure: Figure, ax: Axes, published: bool) -> None:
-    handles = []
+    handles: list[Artist] = []
     for model in MODELS:
         colour, mark, name = MODEL_COLOURS[model], MODEL_MARKERS[model], MODEL_LABELS[model]
         handles.append(Line2D([], [], color=colour, marker=mark, markersize=4.5, linewidth=1.1,
@@ -135,7 +138,8 @@ def _legend(figure: Figure, ax: Axes, published: bool) -> None:
             handles.append(Line2D([], [], color=colour, linewidth=0.8, linestyle=(0, (3, 2)),
                                   marker="D", markersize=4, markerfacecolor="white",
                                   label=f"{name}, {PAPERS[RE_PAPER]}"))  # fmt: skip
+    handles += ax.get_legend_handles_labels()[0]  # the baselines name themselves
     box = ax.get_position()
     height = box.y0 - 0.46 / float(figure.get_figheight())
-    figure.legend(handles=handles, loc="upper center", ncols=len(handles), borderpad=0,
+    figure.legend(handles=handles, loc="upper center", ncols=min(4, len(handles)), borderpad=0,
                   bbox_to_anchor=((box.x0 + box.x1) / 2, height), columnspacing=1.2)  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.baselines import baseline_notes, baselines_of
 from repro.figures.collapse import table_collapsed
 from repro.figures.compared import LABELS, RE_PAPER, Found, minus_published, remarks
 from repro.figures.evaluations import correlations_of, evaluations, only_dim, scored_notes
@@ -85,7 +86,7 @@ def table_1(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
         columns=COLUMNS,
         rows=tuple(lines),
         notes=(*scored_notes(frame), *_method_notes(), *diverged_notes(frame, MODEL_LABELS),
-               *model_seed_notes(frame), *remarks(shown), *notes),
+               *model_seed_notes(frame), *remarks(shown), *baseline_notes(rows), *notes),
         source="published: [Re] Identifying Through Flows, table 1; ours: the stored rows",
     )  # fmt: skip
 
@@ -171,7 +172,7 @@ def draw_dimensions(
             "there is no identifiability row to draw; "
             "make them with `repro run experiment=per_dimension`"
         )
-    stored = list(frame["row"])
+    stored = list(frame["row"]) + baselines_of(rows)
     paths = save_table(table_1(stored, published, notes), folder, "table_1")
     paths += save_table(table_spread(stored, notes), folder, "table_1_spread")
     paths += save_table(table_collapsed(stored, published, notes), folder, "table_1_collapsed")

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.baselines import baseline_notes, baselines_of
 from repro.figures.compared import LABELS, RE_PAPER, minus_published
 from repro.figures.depth import figure_depth
 from repro.figures.evaluations import scored_notes
@@ -75,7 +76,7 @@ def table_2(
         columns=COLUMNS,
         rows=tuple(lines),
         notes=(*scored_notes(frame), *_method_notes(), *diverged_notes(frame, MODEL_LABELS),
-               *model_seed_notes(frame), *notes),
+               *model_seed_notes(frame), *baseline_notes(rows), *notes),
         source="published: [Re] Identifying Through Flows, table 2; ours: the stored rows",
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ def draw_2d(
             "there is no 2D identifiability row to draw; "
             "make them with `repro run experiment=identifiability_2d`"
         )
-    stored = list(frame["row"])
+    stored = list(frame["row"]) + baselines_of(rows)
     paths = save_table(table_2(stored, published, notes), folder, "table_2")
     paths += save_table(seeds_table(stored), folder, "table_2_seeds", kinds=("csv",))
     paths += save_figure(figure_mcc(stored, published, notes=notes), folder, "figure_mcc")

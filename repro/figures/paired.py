@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.errors import MissingResult
+from repro.figures.baselines import baseline_means, draw_baselines
 from repro.figures.evaluations import scored_notes
 from repro.figures.published import Published, find_published
 from repro.figures.rows import (
@@ -73,6 +74,7 @@ def figure_mcc(
     low = _lowest(frame, published)
     for ax, layers in zip(axes[0], depths, strict=True):
         _draw_depth(ax, frame, published, layers)
+        draw_baselines(ax, baseline_means(rows, 2, layers, set(frame["data_seed"])))
         ax.set_ylim(low, 1.0)
         ax.tick_params(labelleft=ax is axes[0][0])
     axes[0][0].set_ylabel("MCC (higher is better)")

@@ -8,6 +8,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from repro.figures.audit.arms import draw_arms
+from repro.figures.audit.batch import draw_batch
+from repro.figures.audit.depth import draw_depth_arms
+from repro.figures.audit.gap import draw_gap
+from repro.figures.audit.samples import draw_samples
+from repro.figures.audit.variance import draw_variance
 from repro.figures.bounds import draw_mnist_bounds
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.checks import draw_circulant, draw_determinants
@@ -54,6 +60,12 @@ FIGURES: dict[str, Draw] = {
     "convolution_density": draw_density,
     "determinant_identities": draw_determinants,
     "gin_sources": draw_gin,
+    "audit_arms": draw_arms,
+    "audit_batch": draw_batch,
+    "audit_depth": draw_depth_arms,
+    "audit_gap": draw_gap,
+    "audit_samples": draw_samples,
+    "audit_variance": draw_variance,
     "identifiability_2d": draw_2d,
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.errors import MissingResult
+from repro.figures.baselines import baseline_means, draw_baselines
 from repro.figures.compared import PAPERS, Found, find_in_papers, remarks
 from repro.figures.evaluations import (
     END,
@@ -71,6 +72,7 @@ class View:
     published: pd.DataFrame
     dim: int
     layers: int
+    baselines: dict[str, float]  # the MCCs that need no training
 
     @property
     def seeds(self) -> list[int]:
@@ -114,7 +116,8 @@ def figure_2(
             f"no row has {layers} layers; make them with "
             f"`repro run experiment=mcc_sweep layers=[{layers}]`"
         )
-    view = View(frame, evaluations(frame), published, dim, layers)
+    without = baseline_means(rows, dim, layers, set(frame["data_seed"]))
+    view = View(frame, evaluations(frame), published, dim, layers, without)
     models = view.models(finished=True)
     figure, axes = panel_page(LAYOUT, 1 + len(models), 1, [*_explanations(view), *notes])
     panels = [ax for line in axes for ax in line]
@@ -219,6 +222,7 @@ def _draw_mcc(ax: Axes, view: View) -> None:
         at = [seeds.index(int(seed)) for seed in lost["data_seed"]]
         ax.scatter(at, [0.03] * len(at), marker="x", s=14, linewidths=0.9, clip_on=False,
                    color=MODEL_COLOURS[model], transform=ax.get_xaxis_transform())  # fmt: skip
+    draw_baselines(ax, view.baselines)
     ax.set_ylim(top=1.0)
     ax.set_ylabel("MCC")
 

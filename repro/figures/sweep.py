@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.baselines import baseline_notes, baselines_of
 from repro.figures.compared import LABELS, PAPERS, Found, minus_published, remarks
 from repro.figures.depth import figure_depth
 from repro.figures.evaluations import (
@@ -103,7 +104,7 @@ def table_mcc(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
         rows=tuple(sorted(lines, key=lambda line: int(str(line[0])))),
         notes=(*scored_notes(frame), *energy_notes(frame, dim), *_method_notes(),
                *diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame), *remarks(shown),
-               *notes),
+               *baseline_notes(rows), *notes),
         source="published: the papers' texts and released files; ours: the stored rows",
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ def draw_sweep(
             "there is no identifiability row to draw; "
             "make them with `repro run experiment=mcc_sweep`"
         )
-    stored = list(frame["row"])
+    stored = list(frame["row"]) + baselines_of(rows)
     paths = save_table(table_mcc(stored, published, notes), folder, "table_mcc")
     paths += save_table(seeds_table(stored), folder, "table_mcc_seeds", kinds=("csv",))
     for layers in layers_in(frame):

@@ -1,0 +1,156 @@
+"""Two dimensions: the batch size and the number of updates, and whether iFlow gains by either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.figures.audit.frame import audit_frame, by_seed, runs
+from repro.figures.baselines import baseline_means, baseline_notes, draw_baselines
+from repro.figures.latents import LoadArrays
+from repro.figures.rows import Rows
+from repro.figures.style import (
+    MODEL_COLOURS,
+    MODEL_MARKERS,
+    Layout,
+    inches_from_top,
+    panel_page,
+    save_figure,
+    styled,
+)
+from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.report.paired import paired as paired_test
+from repro.report.statistics import mean_interval
+
+FAMILIES = {"iVAE": "ivae", "iFlow, width 32": "iflow_32", "iFlow": "iflow"}
+BATCHES, LENGTHS = ("8", "64"), ("short", "long")
+UPDATES = {"short": 1580, "long": 12500}
+LAYOUT = Layout(panel=(2.1, 2.3), gap=(0.2, 0.0), left=0.58, right=0.15, top=0.6, bottom=0.5)
+EXPLANATION = "Bars are means with 95 % intervals over data seeds; thin lines need no training."
+COLUMNS = (
+    Column("contrast", "contrast"), Column("n", "data seeds", "count"),
+    Column("value", "mean", "number", signed=True),
+    Column("interval", "95 % interval", "interval", signed=True),
+    Column("t_p", "p (t)", "number", 4), Column("wilcoxon_p", "p (Wilcoxon)", "number", 4),
+    Column("dz", "dz", "number", 2, signed=True),
+)  # fmt: skip
+
+
+def cell(frame: pd.DataFrame, family: str, batch: str, length: str) -> pd.Series:
+    """The MCC by data seed of one cell of the design."""
+    return by_seed(runs(frame, f"{family}_{batch}_{length}", "mcc"))
+
+
+@styled
+def figure_batch(rows: Rows, notes: Sequence[str] = ()) -> Figure:
+    """Draw the MCC against the number of updates, a line a batch size, a panel a model."""
+    frame = audit_frame(rows)
+    shown = {
+        label: family
+        for label, family in FAMILIES.items()
+        if any(len(cell(frame, family, b, k)) for b in BATCHES for k in LENGTHS)
+    }
+    figure, [axes] = panel_page(LAYOUT, 1, len(shown), [EXPLANATION, *notes])
+    seeds = set(frame["data_seed"])
+    for ax, (label, family) in zip(axes, shown.items(), strict=True):
+        for batch in BATCHES:
+            _draw(ax, frame, family, batch)
+        draw_baselines(ax, baseline_means(rows, 2, 3, seeds))
+        ax.set_title(label, fontsize=8)
+        ax.set_xticks([0, 1], [f"{UPDATES[length]:,}" for length in LENGTHS])
+        ax.set_xlim(-0.4, 1.4)
+        ax.set_xlabel("updates")
+        ax.grid(axis="y")
+        ax.tick_params(labelleft=ax is axes[0])
+    low = min(ax.get_ylim()[0] for ax in axes)
+    high = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(low, high)
+    axes[0].set_ylabel("MCC (higher is better)")
+    axes[0].legend(loc="best")
+    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
+                "Batch size or number of updates?", size=9, weight="bold", va="top")  # fmt: skip
+    return figure
+
+
+def table_batch(rows: Rows, notes: Sequence[str] = ()) -> Table:
+    """Build the table of contrasts: iFlow less iVAE in every cell, and how that changes."""
+    frame = audit_frame(rows)
+    lines = [_line(name, values) for name, values in _contrasts(frame) if len(values) > 1]
+    return Table(
+        "Batch size and updates in two dimensions",
+        COLUMNS,
+        tuple(lines),
+        (
+            "Each contrast is taken on the data seeds that all its cells share. The batch-size "
+            f"explanation says that iFlow {MINUS} iVAE is larger with batches of 8. 95 % "
+            "intervals: Student-t for n up to 30, a seeded BCa bootstrap above.",
+            *baseline_notes(rows),
+            *notes,
+        ),
+        "the stored rows",
+    )
+
+
+def draw_batch(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write the table of contrasts and the figure of the design."""
+    paths = save_table(table_batch(rows, notes), folder, "table_batch")
+    return paths + save_figure(figure_batch(rows, notes), folder, "figure_batch")
+
+
+def _contrasts(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    found: list[tuple[str, pd.Series]] = []
+    for label, family in FAMILIES.items():
+        if family == "ivae":
+            continue
+        lead = {
+            (b, k): (cell(frame, family, b, k) - cell(frame, "ivae", b, k)).dropna()
+            for b in BATCHES
+            for k in LENGTHS
+        }
+        for (b, k), values in lead.items():
+            found.append((f"{label} {MINUS} iVAE, batch {b}, {UPDATES[k]:,} updates", values))
+        for k in LENGTHS:
+            change = (lead["8", k] - lead["64", k]).dropna()
+            found.append(
+                (f"{label}: its lead with batch 8 {MINUS} 64, {UPDATES[k]:,} updates", change)
+            )
+        epochs = (lead["8", "long"] - lead["64", "short"]).dropna()
+        found.append((f"{label}: its lead with batch 8 {MINUS} 64, 20 epochs each", epochs))
+    return found
+
+
+def _line(name: str, values: pd.Series) -> tuple[Cell, ...]:
+    tested = paired_test(values.to_numpy())
+    ours = tested.interval
+    return (
+        name, ours.n, ours.mean, (ours.low, ours.high), tested.t_p, tested.wilcoxon_p,
+        tested.effect.value,
+    )  # fmt: skip
+
+
+def _draw(ax: Axes, frame: pd.DataFrame, family: str, batch: str) -> None:
+    model = family.partition("_")[0]
+    away = -0.06 if batch == "8" else 0.06
+    found = [(i, mean_interval(cell(frame, family, batch, k).to_numpy()))
+             for i, k in enumerate(LENGTHS)]  # fmt: skip
+    found = [(i, ours) for i, ours in found if ours.n]
+    if not found:
+        return
+    arms = [[max(0.0, m.mean - m.low) if m.n > 1 else 0.0 for _, m in found],
+            [max(0.0, m.high - m.mean) if m.n > 1 else 0.0 for _, m in found]]  # fmt: skip
+    ax.errorbar([i + away for i, _ in found], [m.mean for _, m in found], arms,
+                color=MODEL_COLOURS[model], marker=MODEL_MARKERS[model], markersize=4,
+                markerfacecolor="white" if batch == "8" else MODEL_COLOURS[model],
+                linestyle="-" if batch == "64" else (0, (3, 2)), linewidth=1.1, capsize=2,
+                elinewidth=1.0, label=f"batch {batch}", zorder=3)  # fmt: skip

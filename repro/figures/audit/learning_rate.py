@@ -1,0 +1,92 @@
+"""The course of the learning rate, and of the MCC under it, arm by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.figures.audit.frame import arms_in, audit_frame, runs, spell
+from repro.figures.rows import Rows
+from repro.figures.style import Layout, inches_from_top, panel_page, styled
+
+LAYOUT = Layout(panel=(2.6, 2.3), gap=(0.75, 0.0), left=0.66, right=1.75, top=0.42, bottom=0.5)
+COLOURS = ("#1f1f1f", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA3377")
+LEGIBLE = len(COLOURS)
+EXPLANATION = (
+    "Medians over runs at the iterations where a run is evaluated; arms whose training differs, "
+    "and the first. A rate of 0 is drawn at 1e-10."
+)
+
+
+@styled
+def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
+    """Draw the learning rate and the MCC against the iteration, a line an arm."""
+    frame = audit_frame(rows)
+    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
+    for arm, colour in zip(_chosen(frame), COLOURS, strict=False):
+        at = _course(frame, arm)
+        left.plot(at["iteration"], at["rate"], color=colour, marker="o", markersize=2.5,
+                  linewidth=1.1, label=spell(arm))  # fmt: skip
+        right.plot(at["iteration"], at["mcc"], color=colour, marker="o", markersize=2.5,
+                   linewidth=1.1, label=spell(arm))  # fmt: skip
+    left.set_yscale("log")
+    for ax, label in ((left, "learning rate"), (right, "MCC (higher is better)")):
+        _finish(ax, label)
+    right.legend(loc="upper left", bbox_to_anchor=(1.03, 1.02), borderaxespad=0)
+    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
+                "The learning rate and what is still learnt", size=9, weight="bold",
+                va="top")  # fmt: skip
+    return figure
+
+
+def _chosen(frame: pd.DataFrame) -> list[str]:
+    """The first arm and those whose training differs from its training, a line each at most."""
+    first, *others = arms_in(frame)
+    before = [_training(frame, first)]
+    chosen = [first]
+    for arm in others:
+        training = _training(frame, arm)
+        if training not in before:
+            before.append(training)
+            chosen.append(arm)
+    return chosen[:LEGIBLE]
+
+
+def _training(frame: pd.DataFrame, arm: str) -> dict:
+    config: dict = frame.loc[frame["arm"] == arm, "row"].iloc[0]["config"]["training"]
+    return config
+
+
+def _course(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
+    points = sorted({p for row in frame.loc[frame["arm"] == arm, "row"]
+                     for p in row["metrics"].get("at", {})}, key=_iteration)  # fmt: skip
+    done = frame[(frame["arm"] == arm) & frame["done"]]
+    end = int(done["row"].iloc[0]["metrics"]["updates"]) if len(done) else 0
+    lines = [
+        {
+            "iteration": end if point == "end" else int(point),
+            "rate": max(_median(frame, arm, f"at.{point}.learning_rate"), 1e-10),
+            "mcc": _median(frame, arm, f"at.{point}.mcc"),
+        }
+        for point in points
+    ]
+    return pd.DataFrame(lines, columns=["iteration", "rate", "mcc"]).sort_values("iteration")
+
+
+def _iteration(point: str) -> float:
+    return np.inf if point == "end" else float(point)
+
+
+def _median(frame: pd.DataFrame, arm: str, metric: str) -> float:
+    values = runs(frame, arm, metric)
+    return float(values.median()) if len(values) else float("nan")
+
+
+def _finish(ax: Axes, label: str) -> None:
+    ax.set_xlabel("iteration")
+    ax.set_ylabel(label)
+    ax.grid(axis="y")

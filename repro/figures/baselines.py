@@ -1,0 +1,91 @@
+"""What needs no training, beside learnt MCCs: lines and notes from the rows of `baselines`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from repro.figures.rows import Rows, records
+from repro.figures.style import MUTED
+from repro.figures.tables import show_number
+
+LABELS = {
+    "x": "x itself",
+    "pca": "PCA",
+    "zca": "ZCA",
+    "segment_means": "true segment means",
+    "supervised_linear": "linear regression of s on x",
+}
+DRAWN = ("x", "pca", "supervised_linear")
+DASHES = {"x": (0, (1, 1.5)), "pca": (0, (4, 1.5)), "supervised_linear": (0, (6, 1.5, 1, 1.5))}
+
+
+def baselines_of(rows: Rows) -> list[dict[str, Any]]:
+    """The baselines' rows among others."""
+    return [row for row in records(rows) if row["task"] == "baselines"]
+
+
+def baseline_frame(rows: Rows) -> pd.DataFrame:
+    """The baselines' rows, a line a data set: dim, layers, data_seed, oracle, a column a LABEL."""
+    lines = [
+        {
+            "dim": int(row["config"]["data"]["dim"]),
+            "layers": int(row["config"]["data"]["layers"]),
+            "data_seed": int(row["data_seed"]),
+            "oracle": row["metrics"].get("oracle_log_likelihood", np.nan),
+            **{name: row["metrics"][f"mcc_{name}"] for name in LABELS},
+        }
+        for row in baselines_of(rows)
+    ]
+    return pd.DataFrame(lines, columns=["dim", "layers", "data_seed", "oracle", *LABELS])
+
+
+def baseline_means(
+    rows: Rows, dim: int, layers: int, data_seeds: Collection[int]
+) -> dict[str, float]:
+    """The mean MCC of each baseline over those of the data seeds that have a row; {} if none."""
+    frame = baseline_frame(rows)
+    chosen = frame[
+        (frame["dim"] == dim) & (frame["layers"] == layers) & frame["data_seed"].isin(data_seeds)
+    ]
+    return {name: float(chosen[name].mean()) for name in LABELS} if len(chosen) else {}
+
+
+def draw_baselines(ax: Axes, means: dict[str, float], names: Sequence[str] = DRAWN) -> None:
+    """Draw a thin line across the panel for each baseline, named at its right end."""
+    for name in names:
+        if name in means:
+            ax.axhline(means[name], color=MUTED, linewidth=0.7, linestyle=DASHES[name], zorder=1)
+            ax.annotate(LABELS[name], (1, means[name]), (-1.5, 1.2),
+                        xycoords=("axes fraction", "data"), textcoords="offset points",
+                        ha="right", va="bottom", size=4.8, color=MUTED, zorder=1)  # fmt: skip
+
+
+def join_baselines(
+    ax: Axes, rows: Rows, dim: int, depths: Sequence[int], data_seeds: Collection[int]
+) -> None:
+    """Draw each baseline's mean MCC by mixing depth, a labelled line a baseline."""
+    means = {depth: baseline_means(rows, dim, depth, data_seeds) for depth in depths}
+    kept = [depth for depth in depths if means[depth]]
+    for name in DRAWN:
+        if kept:
+            ax.plot(kept, [means[depth][name] for depth in kept], color=MUTED, linewidth=0.8,
+                    linestyle=DASHES[name], marker=".", markersize=3, label=LABELS[name],
+                    zorder=1)  # fmt: skip
+
+
+def baseline_notes(rows: Rows) -> list[str]:
+    """A sentence for each dimension and depth with the baselines' mean MCCs."""
+    frame = baseline_frame(rows)
+    notes = []
+    for (dim, layers), group in frame.groupby(["dim", "layers"]):
+        values = ", ".join(
+            f"{label} {show_number(float(group[name].mean()), 3)}"
+            for name, label in LABELS.items()
+        )
+        notes.append(f"Without training, {dim}D, {layers} layers, n = {len(group)}: {values}.")
+    return notes

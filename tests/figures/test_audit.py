@@ -1,0 +1,187 @@
+"""The audit's figures: effects are paired, contrasts and gaps are what they say, all is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from repro.errors import MissingResult
+from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
+from repro.figures.audit.batch import draw_batch, table_batch
+from repro.figures.audit.depth import draw_depth_arms, table_depth
+from repro.figures.audit.frame import audit_frame, paired
+from repro.figures.audit.gap import draw_gap, gaps, table_gap
+from repro.figures.audit.samples import draw_samples, table_samples
+from repro.figures.audit.variance import draw_variance, table_variance
+from repro.figures.baselines import LABELS, baseline_means, baseline_notes
+
+PUBLISHED = pd.DataFrame()
+
+
+def row(arm, data_seed, mcc, model="ivae", model_seed=1, layers=3, dim=5, **metrics):
+    end = {"mcc": mcc, "learning_rate": 1e-9}
+    return {
+        "task": "identifiability", "arm": arm, "id": arm, "status": "done", "arrays": None,
+        "data_seed": data_seed, "model_seed": model_seed,
+        "config": {"data": {"dim": dim, "layers": layers}, "model": {"name": model},
+                   "training": {"arm": arm}},
+        "metrics": {"mcc": mcc, "mcc_posterior_mean": mcc, "mcc_within_segment": mcc / 2,
+                    "correlations": [mcc, 0.01], "updates": 100, "parameters": 7,
+                    "at": {"50": {**end, "learning_rate": 1e-3}, "end": end}, **metrics},
+    }  # fmt: skip
+
+
+def baseline(data_seed, layers=3, dim=5, value=0.5):
+    metrics = {f"mcc_{name}": value for name in LABELS} | {"oracle_log_likelihood": 5.0}
+    return {"task": "baselines", "arm": "", "id": "b", "status": "done", "data_seed": data_seed,
+            "model_seed": 1, "config": {"data": {"dim": dim, "layers": layers}},
+            "metrics": metrics}  # fmt: skip
+
+
+def arms_rows():
+    noise = np.random.default_rng(0).normal(0, 0.05, 8)
+    rows = [row("as_released", k, 0.5 + noise[k]) for k in range(8)]
+    rows += [row("better", k, 0.6 + noise[k] + 0.01 * (k % 2)) for k in range(1, 8)]
+    return rows + [baseline(k) for k in range(8)]
+
+
+def lines(table):
+    keys = [column.key for column in table.columns]
+    return [dict(zip(keys, line, strict=True)) for line in table.rows]
+
+
+def test_an_effect_is_paired_on_common_seeds_and_noise_of_the_data_drops_out():
+    [mark] = arm_effects(arms_rows())  # the posterior mean says nothing new here
+    assert (mark.label, mark.n) == ("better", 7)
+    assert mark.value == pytest.approx(0.1 + 0.01 * 4 / 7)
+    assert mark.low > 0.09
+    assert mark.high < 0.12
+
+
+def test_model_seeds_are_paired_before_they_are_averaged():
+    rows = [row("as_released", 1, 0.5), row("as_released", 1, 0.9, model_seed=2)]
+    rows += [row("other", 1, 0.6)]
+    change = paired(audit_frame(rows), "other", "as_released", "mcc")
+    assert change.to_dict() == {1: pytest.approx(0.1)}
+
+
+def test_the_table_of_arms_counts_lost_sources_and_late_metrics():
+    rows = arms_rows()
+    rows[0]["metrics"]["learning_rate_low_at"] = 4000
+    first, second = lines(table_arms(rows))
+    assert first["arm"] == "as released"
+    assert first["low_at"] == "4,000"  # of the one row that has it
+    assert second["low_at"] is None
+    assert first["collapsed"] == (8, 16)
+    assert first["effect"] is None
+    assert second["wins"] == (7, 7)
+
+
+def test_arms_are_drawn(tmp_path):
+    names = {path.name for path in draw_arms(arms_rows(), None, PUBLISHED, tmp_path, ["note"])}
+    assert {"table_arms.md", "figure_effects.png", "figure_learning_rate.svg"} <= names
+
+
+def batch_rows():
+    """iFlow's lead is .1 with batch 64 and .3 with batch 8, whatever the updates."""
+    rows = []
+    for k in range(5):
+        for batch in ("8", "64"):
+            for length in ("short", "long"):
+                lead = 0.3 if batch == "8" else 0.1
+                own = 0.4 + 0.01 * k
+                rows.append(row(f"ivae_{batch}_{length}", k, own, dim=2))
+                rows.append(row(f"iflow_32_{batch}_{length}", k, own + lead + 0.001 * k, "iflow",
+                                dim=2))  # fmt: skip
+    return rows
+
+
+def test_the_contrasts_of_the_batch_design(tmp_path):
+    found = {line["contrast"]: line["value"] for line in lines(table_batch(batch_rows()))}
+    assert len(found) == 7
+    changes = [value for name, value in found.items() if "its lead" in name]
+    assert changes == [pytest.approx(0.2)] * 3
+    names = {path.name for path in draw_batch(batch_rows(), None, PUBLISHED, tmp_path)}
+    assert "figure_batch.png" in names
+
+
+def test_depths_show_the_lead_and_the_baselines(tmp_path):
+    rows = [
+        row(arm, k, 0.5 + add + 0.01 * k + 0.1 * layers, model, layers=layers, dim=2)
+        for layers in (2, 3)
+        for k in range(4)
+        for arm, model, add in (("ivae", "ivae", 0), ("iflow_32", "iflow", 0.05 * layers))
+    ]
+    rows += [baseline(k, layers=3, dim=2, value=0.7) for k in range(9)]  # fmt: skip
+    found = lines(table_depth(rows))
+    leads = {(line["layers"], line["arm"]): line["lead"] for line in found}
+    assert leads[3, "iflow 32"] == pytest.approx(0.15)
+    assert leads[3, "ivae"] is None
+    assert [line["x"] for line in found if line["layers"] == 3] == [pytest.approx(0.7)] * 2
+    assert [line["x"] for line in found if line["layers"] == 2] == [None] * 2
+    assert "figure_depth.png" in {p.name for p in draw_depth_arms(rows, None, PUBLISHED, tmp_path)}
+
+
+def gap_rows():
+    return [
+        row("ivae", k, 0.5, held_out_mcc=0.4 + 0.02 * k, held_out_log_likelihood=1.0 + k,
+            held_out_mcc_posterior_mean=0.5, held_out_elbo=0.5,
+            held_out_oracle_log_likelihood=3.0 + 0.5 * k)
+        for k in range(6)
+    ]  # fmt: skip
+
+
+def test_the_gap_is_the_models_likelihood_less_the_true_one(tmp_path):
+    assert gaps(audit_frame(gap_rows()), "ivae").tolist() == [-2 + 0.5 * k for k in range(6)]
+    [line] = lines(table_gap(gap_rows()))
+    assert line["gap"] == pytest.approx(-0.75)
+    assert line["rank"] == pytest.approx(1)
+    assert line["change"] == pytest.approx(-0.05)
+    assert "figure_gap.png" in {
+        path.name for path in draw_gap(gap_rows(), None, PUBLISHED, tmp_path)
+    }
+
+
+def test_rounding_is_apart_from_both_seeds(tmp_path):
+    rows = [row("ivae", k, 0.4 + 0.1 * k + 0.01 * j, model_seed=j) for k in range(4)
+            for j in range(3)]  # fmt: skip
+    rows += [row("ivae_rounding", k, 0.4 + 0.1 * k + 0.02 * (-1) ** k, model_seed=0)
+             for k in range(4)]  # fmt: skip
+    [line] = lines(table_variance(rows))
+    assert line["rest"] == pytest.approx(0, abs=1e-9)
+    assert line["model"] == pytest.approx(0.01)
+    assert line["rounding"] == pytest.approx(0.02 / 2**0.5)
+    assert (line["pairs"], line["change"]) == (4, pytest.approx(0.02))
+    drawn = draw_variance(rows, None, PUBLISHED, tmp_path)
+    assert "figure_variance.png" in {path.name for path in drawn}
+
+
+def test_samples_are_tabled_with_the_truths_own_and_drawn_beside_data(tmp_path):
+    tests = {f"sample_{name}{suffix}": value
+             for suffix, value in (("", 0.2), ("_truth", 0.05), ("_rejected", 1.0),
+                                   ("_truth_rejected", 0.0))
+             for name in ("energy", "c2st")}  # fmt: skip
+    rows = [row("iflow_32", k, 0.5, "iflow", dim=2, sample_failed=1, **tests) for k in range(3)]
+    rows[0]["arrays"] = "arrays/x.npz"
+    model, truth = lines(table_samples(rows))
+    assert (model["energy"][0], truth["energy"][0]) == (pytest.approx(0.2), pytest.approx(0.05))
+    assert (model["failed"], truth["failed"]) == (3, 0)
+    random = np.random.default_rng(0)
+    arrays = {"x": random.standard_normal((20, 2)), "segment": np.repeat([0, 1], 10),
+              "samples": random.standard_normal((8, 2))}  # fmt: skip
+    drawn = draw_samples(rows, lambda _: arrays, PUBLISHED, tmp_path)
+    assert "figure_samples.png" in {path.name for path in drawn}
+
+
+def test_baselines_are_of_the_data_seeds_that_are_shown():
+    rows = [baseline(1, value=0.2), baseline(2, value=0.4), baseline(3, value=0.9)]
+    assert baseline_means(rows, 5, 3, {1, 2})["x"] == pytest.approx(0.3)
+    assert baseline_means(rows, 2, 3, {1, 2}) == {}
+    assert baseline_notes(rows)[0].startswith("Without training, 5D, 3 layers, n = 3: x itself")
+    assert baseline_notes([]) == []
+
+
+def test_without_rows_there_is_nothing_to_draw():
+    with pytest.raises(MissingResult):
+        table_arms([baseline(1)])
