@@ -31,7 +31,7 @@ LABELS = {
 }  # fmt: skip
 FATES = {"both modes": "#0072B2", "uneven modes": "#E69F00", "one mode": "#D55E00",
          "diverged": "#5f5f5f"}  # fmt: skip
-LAYOUT = Layout(panel=(2.5, 1.9), gap=(0.3, 0.3), left=0.55, right=0.1, top=0.8, bottom=0.5)
+LAYOUT = Layout(panel=(2.5, 1.9), gap=(0.45, 0.3), left=0.55, right=0.1, top=0.8, bottom=0.5)
 TOP = 1.0  # nats
 EXPLANATION = (
     "A dot a run. Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %. "

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from repro.errors import MissingResult
 from repro.figures.latents import LoadArrays
@@ -16,6 +18,7 @@ from repro.figures.style import MUTED, Layout, inches_from_top, panel_page, save
 from repro.figures.tables import MINUS, Cell, Column, Table, save_table
 
 BASES = {"gaussian": "unit Gaussian", "uniform": "uniform"}
+HALF = 2.0  # half the side of the uniform density's square
 FAMILIES = ("planar", "radial")
 LAYOUT = Layout(panel=(1.0, 1.0), gap=(0.08, 0.1), left=0.98, right=0.1, top=0.58, bottom=0.12)
 EXPLANATION = (
@@ -53,14 +56,16 @@ def figure_1(rows: Rows, load_arrays: LoadArrays, notes: Sequence[str] = ()) -> 
     columns = sorted({place[1:] for place in shown}, key=lambda c: (FAMILIES.index(c[0]), c[1]))
     box = kept[0]["config"]["data"]["box"]
     text = EXPLANATION.format(minus=MINUS, box=box, seed=seed)
-    figure, axes = panel_page(LAYOUT, len(bases), len(columns), [text, *notes])
+    figure, axes = panel_page(LAYOUT, len(bases), 1 + len(columns), [text, *notes])
     title = "Planar and radial flows of a unit Gaussian and a uniform density"
     figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title,
                 size=9, weight="bold", va="top", ha="left")  # fmt: skip
     for line, base in zip(axes, bases, strict=True):
         line[0].annotate(BASES[base], (0, 0.5), (-6, 0), xycoords="axes fraction",
                          textcoords="offset points", ha="right", va="center")  # fmt: skip
-        for ax, column in zip(line, columns, strict=True):
+        line[0].set(xticks=[], yticks=[], title="K = 0" if base == bases[0] else "")
+        line[0].imshow(base_density(base, box), origin="lower", cmap="viridis")
+        for ax, column in zip(line[1:], columns, strict=True):
             ax.set(xticks=[], yticks=[])
             if base == bases[0]:
                 ax.set_title(f"{column[0]}, K = {column[1]}")
@@ -71,6 +76,15 @@ def figure_1(rows: Rows, load_arrays: LoadArrays, notes: Sequence[str] = ()) -> 
             else:
                 ax.imshow(load_arrays(row)["density"], origin="lower", cmap="viridis")
     return figure
+
+
+def base_density(base: str, box: float, cells: int = 200) -> NDArray[np.float64]:
+    """The density before any layer on the picture's grid (G, G), up to a factor."""
+    line = (np.arange(cells) + 0.5) * 2 * box / cells - box
+    x, y = np.meshgrid(line, line)
+    if base == "gaussian":
+        return np.asarray(np.exp(-0.5 * (x * x + y * y)))
+    return np.asarray((np.abs(x) <= HALF) & (np.abs(y) <= HALF), dtype=np.float64)
 
 
 def table_gallery(rows: Rows, notes: Sequence[str] = ()) -> Table:

@@ -100,7 +100,7 @@ def gallery(seed: int, kept: str | None) -> dict[str, Any]:
 def test_the_gallery_shows_the_first_seed_that_kept_its_density() -> None:
     rows = [gallery(2, "y"), gallery(1, None)]
     figure = figure_1(rows, lambda _: {"density": np.eye(8)})
-    assert [ax.get_title() for ax in figure.axes] == ["planar, K = 2"]
+    assert [ax.get_title() for ax in figure.axes] == ["K = 0", "planar, K = 2"]
     assert any("model seed 2" in text.get_text() for text in figure.texts)
     assert len(table_gallery(rows).rows) == 2
     with pytest.raises(MissingResult, match="keep_model_seeds"):
