@@ -18,6 +18,7 @@ from repro.figures.bounds_rows import (
     FLOW_LABELS,
     GAUSSIAN,
     bounds_frame,
+    dataset_label,
     dataset_of,
     diverged_and_fall_notes,
     interval,
@@ -102,7 +103,7 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
         ax.set_xlabel("flow length K")
         ax.set_ylabel(label)
         ax.grid(axis="y")
-    _title(figure, f"Bounds on {dataset_of(frame)} against the length of the flow")
+    _title(figure, f"Bounds on {dataset_label(frame)} against the length of the flow")
     _legend(figure, flows, compared=not published.empty)
     return figure
 

@@ -14,6 +14,7 @@ from repro.figures.bounds import DASHED, figure_curves
 from repro.figures.bounds_rows import (
     FLOW_COLOURS,
     bounds_frame,
+    dataset_label,
     dataset_of,
     diverged_and_fall_notes,
     interval,
@@ -74,7 +75,7 @@ def figure_patches(
                      linestyle=DASHED, linewidth=0.9, marker="D", markersize=3.5,
                      markerfacecolor="white", label="published (from memory)")  # fmt: skip
     axes[1].legend()
-    title = f"Bounds on patches of {dataset_of(frame)} against the length of the flow"
+    title = f"Bounds on patches of {dataset_label(frame)} against the length of the flow"
     figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title, size=9,
                 weight="bold", va="top")  # fmt: skip
     return figure

@@ -95,6 +95,12 @@ def dataset_of(frame: pd.DataFrame) -> str:
     return " and ".join(sorted({row["config"]["data"]["dataset"] for row in frame["row"]}))
 
 
+def dataset_label(frame: pd.DataFrame) -> str:
+    """Return the data set of the runs as a title has it."""
+    name = dataset_of(frame)
+    return {"mnist": "MNIST", "cifar-10": "CIFAR-10", "digits": "the 8x8 digits"}.get(name, name)
+
+
 def published_line(
     published: pd.DataFrame, paper: str, artefact: str, experiment: str, flow: str, metric: str
 ) -> dict[int, Published]:
