@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.experiments.image_scores import Scorer, bits, in_parts, sheet
+from repro.experiments.image_scores import Scorer, bits, in_parts, require_features, sheet
 from repro.experiments.image_sets import image_set, pixels_of
 from repro.experiments.pack import TrainedPack, initialised
 from repro.jobs import Context, Outcome, SeedPair
@@ -45,6 +45,7 @@ class IFlowImagePack(TrainedPack):
     def make_fit(self) -> Fit:
         """Models whose ActNorms have seen a first batch, and their training."""
         config, device = self.config, self.context.device
+        require_features(config["evaluation"], self.context.data)
         self.images = image_set(config["data"], self.context.data)
         model_seeds = [pair.model_seed for pair in self.seeds]
         models = {seed: self._model(seed) for seed in dict.fromkeys(model_seeds)}

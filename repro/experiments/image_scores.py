@@ -19,10 +19,21 @@ from repro.models.image_features import (
     accuracy,
     features_of,
     inception,
+    require_inception,
     train_classifier,
 )
 
 ROWS = 250  # images a pass; fixed, so that a seed's numbers do not depend on where it runs
+
+
+def require_features(evaluation: Mapping[str, Any], root: Path) -> None:
+    """Refuse, before anything is trained, to go on without what samples are to be scored by.
+
+    Raises:
+        DataError: if it is not below the data root.
+    """
+    if evaluation["features"] == "inception":
+        require_inception(root)
 
 
 class Scorer:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.experiments.image_scores import Scorer, bits, in_parts, sheet
+from repro.experiments.image_scores import Scorer, bits, in_parts, require_features, sheet
 from repro.experiments.image_sets import image_set, pixels_of
 from repro.experiments.pack import TrainedPack, initialised
 from repro.jobs import Context, Outcome, SeedPair
 from repro.models.base import count_parameters
 from repro.models.image_latents import SequentialLatent
 from repro.models.nvf_image import NVFImage
-from repro.models.sequence_prior import SequencePrior, make_sequence_prior
+from repro.models.sequence_prior import SequencePrior, make_sequence_prior, require_pretrained
 from repro.randomness import generator
 from repro.training.batches import Batches, Shared
 from repro.training.denormals import flushed_denormals
@@ -51,6 +51,9 @@ class NVFPack(TrainedPack):
         """The density, its first batch seen, and its training."""
         config, device = self.config, self.context.device
         self.density = None
+        require_features(config["evaluation"], self.context.data)
+        if self._has_codes and config["model"]["prior_pretrained"]:
+            require_pretrained(self.context.data)
         self.images = image_set(config["data"], self.context.data)
         models = {pair.model_seed: self._model(pair.model_seed) for pair in self.seeds}
         stack = SeedStack([models[pair.model_seed] for pair in self.seeds], device)

@@ -181,21 +181,21 @@ def figure_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> 
 def figure_samples(
     rows: Rows, load_arrays: LoadArrays, notes: Sequence[str] = ()
 ) -> Figure | None:
-    """Draw samples of the flow and of NVF, a data set a column; None where no row kept any."""
+    """Draw samples of the flow and of NVF, a data set a row; None where no row kept any."""
     frame = _frame(rows)
     sets = [(d, b) for d, b in _sets(frame) if not chosen(frame, dataset=d, bits=b).empty]
     panels = []
-    for model in OURS:
+    for dataset, bits in sets:
         line = []
-        for dataset, bits in sets:
+        for model in OURS:
             lines = _ours(frame, model, dataset, bits)
             images = kept(lines.iloc[0]["row"], load_arrays, "samples") if len(lines) else None
             heading = f"{dataset_label(dataset, bits)}: {'NVF' if model == 'nvf' else 'flow'}"
-            line.append((heading, None if images is None else images[:36]))
+            line.append((heading, None if images is None else images[:40]))
         panels.append(line)
     if not sets:
         return None
-    return sheet_page(panels, "Samples without and with a latent", 6, notes, size=(1.55, 1.55))
+    return sheet_page(panels, "Samples without and with a latent", 10, notes, size=(3.1, 1.25))
 
 
 def draw_nvf_images(

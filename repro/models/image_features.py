@@ -75,12 +75,7 @@ def inception(root: Path) -> Extractor:
     Raises:
         DataError: if the weights are not below the data root, or not a TorchScript module.
     """
-    path = root / INCEPTION
-    if not path.is_file():
-        raise DataError(
-            f"no Inception weights at {path}; put inception-2015-12-05.pt of NVIDIA's public "
-            "StyleGAN2-ADA metrics there, or set evaluation.features=classifier"
-        )
+    path = require_inception(root)
     try:
         network = torch.jit.load(str(path), map_location="cpu").eval()
     except RuntimeError as error:
@@ -91,6 +86,21 @@ def inception(root: Path) -> Extractor:
         return network(coloured, return_features=True)
 
     return extract
+
+
+def require_inception(root: Path) -> Path:
+    """The file of Inception's weights below the data root.
+
+    Raises:
+        DataError: if it is not there.
+    """
+    path = root / INCEPTION
+    if not path.is_file():
+        raise DataError(
+            f"no Inception weights at {path}; put inception-2015-12-05.pt of NVIDIA's public "
+            "StyleGAN2-ADA metrics there, or set evaluation.features=classifier"
+        )
+    return path
 
 
 def features_of(extract: Extractor, pixels: Tensor) -> Tensor:

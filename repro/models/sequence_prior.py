@@ -97,22 +97,31 @@ def _untied(network: Any) -> nn.Module:  # noqa: ANN401 - a model of the transfo
     return network
 
 
-def _pretrained(folder: Path, vocabulary: int) -> Any:  # noqa: ANN401 - as above
-    from transformers import GPT2LMHeadModel
+def require_pretrained(data_root: Path) -> None:
+    """Refuse to go on without the public weights below the data root.
 
-    try:
-        network = GPT2LMHeadModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            attn_implementation="eager",
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-        )
-    except OSError as error:
+    Raises:
+        DataError: if they are not there.
+    """
+    folder = data_root / PRETRAINED
+    if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
         raise DataError(
             f"no GPT-2 weights in {folder}; put config.json and model.safetensors of the public "
             "124M model there, or set model.prior_pretrained=false"
-        ) from error
+        )
+
+
+def _pretrained(folder: Path, vocabulary: int) -> Any:  # noqa: ANN401 - as above
+    from transformers import GPT2LMHeadModel
+
+    require_pretrained(folder.parent)
+    network = GPT2LMHeadModel.from_pretrained(
+        folder,
+        local_files_only=True,
+        attn_implementation="eager",
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
     network.resize_token_embeddings(vocabulary + 1, mean_resizing=False)
     return network

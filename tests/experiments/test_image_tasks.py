@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from repro.config.compose import compose_all
+from repro.errors import ConfigError, DataError
 from repro.experiments import iflow_image, nvf_image
 from repro.jobs import Context, Interrupted, SeedPair
 
@@ -91,6 +92,19 @@ def test_a_stopped_run_goes_on_to_the_same_result(tmp_path, experiment, override
         assert (resumed.arrays[name] == array).all()
 
 
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("evaluation.features=inception", "evaluation.features=classifier"),
+        ("model.prior_pretrained=true", "model.prior_pretrained=false"),
+    ],
+)
+def test_missing_weights_are_named_before_any_training(tmp_path, word, remedy):
+    context = Context(data=tmp_path, progress=lambda *_: pytest.fail("it has trained"))
+    with pytest.raises(DataError, match=remedy):
+        run("nvf_images", tiny("nvf_images", "arm=mnist_nvf", word), context=context)
+
+
 def test_a_seed_of_a_pack_is_close_to_itself_alone():
     config = tiny("nvf_images", "arm=mnist_nvf")
     together = run("nvf_images", config, seeds=(1, 2))
@@ -112,8 +126,6 @@ def test_a_seed_of_a_pack_is_close_to_itself_alone():
     ],
 )
 def test_values_that_do_not_go_together_are_refused(word, remedy):
-    from repro.errors import ConfigError
-
     arm = "mnist_released" if "cifar" in word else "mnist_nvf"
     with pytest.raises(ConfigError, match=remedy):
         tiny("nvf_images", f"arm={arm}", word)
