@@ -13,6 +13,7 @@ from repro.figures.audit.batch import draw_batch
 from repro.figures.audit.depth import draw_depth_arms
 from repro.figures.audit.gap import draw_gap
 from repro.figures.audit.samples import draw_samples
+from repro.figures.audit.untrained import draw_untrained
 from repro.figures.audit.variance import draw_variance
 from repro.figures.bounds import draw_mnist_bounds
 from repro.figures.bounds_patches import draw_cifar_bounds
@@ -66,6 +67,7 @@ FIGURES: dict[str, Draw] = {
     "audit_gap": draw_gap,
     "audit_samples": draw_samples,
     "audit_variance": draw_variance,
+    "baselines": draw_untrained,
     "identifiability_2d": draw_2d,
     "iflow_mnist": draw_iflow_mnist,
     "mcc_sweep": draw_sweep,

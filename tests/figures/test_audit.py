@@ -13,6 +13,7 @@ from repro.figures.audit.depth import draw_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
 from repro.figures.audit.gap import draw_gap, gaps, table_gap
 from repro.figures.audit.samples import draw_samples, table_samples
+from repro.figures.audit.untrained import draw_untrained, table_untrained
 from repro.figures.audit.variance import draw_variance, table_variance
 from repro.figures.baselines import LABELS, baseline_means, baseline_notes
 
@@ -180,6 +181,17 @@ def test_baselines_are_of_the_data_seeds_that_are_shown():
     assert baseline_means(rows, 2, 3, {1, 2}) == {}
     assert baseline_notes(rows)[0].startswith("Without training, 5D, 3 layers, n = 3: x itself")
     assert baseline_notes([]) == []
+
+
+def test_the_baselines_by_themselves(tmp_path):
+    rows = [baseline(k, layers=4, value=0.4 + 0.1 * k) for k in range(3)] + [baseline(1, dim=2)]
+    flat, deep = lines(table_untrained(rows))
+    assert (flat["dim"], deep["layers"], deep["n"]) == (2, 4, 3)
+    assert deep["pca"] == (pytest.approx(0.5), pytest.approx(0.1))
+    drawn = draw_untrained(rows, None, PUBLISHED, tmp_path)
+    assert "figure_baselines.png" in {path.name for path in drawn}
+    with pytest.raises(MissingResult):
+        draw_untrained([], None, PUBLISHED, tmp_path)
 
 
 def test_without_rows_there_is_nothing_to_draw():

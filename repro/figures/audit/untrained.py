@@ -1,0 +1,100 @@
+"""The baselines by themselves: what every data set gives away without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from repro.errors import MissingResult
+from repro.figures.baselines import LABELS, baseline_frame
+from repro.figures.latents import LoadArrays
+from repro.figures.rows import Rows
+from repro.figures.style import Layout, inches_from_top, panel_page, save_figure, styled
+from repro.figures.tables import Cell, Column, Table, save_table
+from repro.report.statistics import mean_interval
+
+LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.5)
+LOOKS = {
+    "x": ("o", "#0072B2"),
+    "pca": ("s", "#D55E00"),
+    "zca": ("^", "#009E73"),
+    "segment_means": ("D", "#CC79A7"),
+    "supervised_linear": ("v", "#1f1f1f"),
+}
+EXPLANATION = (
+    "Means over data sets with 95 % intervals (Student-t for n up to 30, BCa bootstrap above). "
+    "The segment means and the regression look at the true sources."
+)
+COLUMNS = (
+    Column("dim", "sources", "count"), Column("layers", "layers", "count"),
+    Column("n", "data sets", "count"),
+    *(Column(name, f"{label}: mean (sd)", "spread") for name, label in LABELS.items()),
+    Column("oracle", "true log p (sd), nats a point", "spread", 3),
+)  # fmt: skip
+
+
+@styled
+def figure_untrained(rows: Rows, notes: Sequence[str] = ()) -> Figure:
+    """Draw the mean MCC of each baseline for every dimension and depth."""
+    groups = _groups(rows)
+    figure, [[ax]] = panel_page(LAYOUT, 1, 1, [EXPLANATION, *notes])
+    for place, (name, label) in enumerate(LABELS.items()):
+        found = [mean_interval(group[name].to_numpy()) for _, group in groups]
+        at = [i + 0.12 * (place - (len(LABELS) - 1) / 2) for i in range(len(groups))]
+        arms = [[one.mean - one.low if one.n > 1 else 0.0 for one in found],
+                [one.high - one.mean if one.n > 1 else 0.0 for one in found]]  # fmt: skip
+        marker, colour = LOOKS[name]
+        ax.errorbar(at, [one.mean for one in found], arms, linestyle="none", marker=marker,
+                    markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
+                    label=label)  # fmt: skip
+    ax.set_xticks(range(len(groups)), [f"{dim}D\nlayers {layers}" for (dim, layers), _ in groups])
+    ax.set_ylabel("MCC (higher is better)")
+    ax.grid(axis="y")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
+    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
+                "Without any training", size=9, weight="bold", va="top")  # fmt: skip
+    return figure
+
+
+def table_untrained(rows: Rows, notes: Sequence[str] = ()) -> Table:
+    """Build the table of baselines and of the data's own log-likelihood."""
+    lines: list[tuple[Cell, ...]] = [
+        (
+            dim, layers, len(group), *(_spread(group[name]) for name in LABELS),
+            _spread(group["oracle"].dropna()),
+        )
+        for (dim, layers), group in _groups(rows)
+    ]  # fmt: skip
+    return Table(
+        "MCC without any training", COLUMNS, tuple(lines), tuple(notes), "the stored rows"
+    )
+
+
+def draw_untrained(
+    rows: Rows,
+    load_arrays: LoadArrays,
+    published: pd.DataFrame,
+    folder: Path | str,
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write the table and the figure of the baselines.
+
+    Raises: MissingResult where there is no row.
+    """
+    paths = save_table(table_untrained(rows, notes), folder, "table_baselines")
+    return paths + save_figure(figure_untrained(rows, notes), folder, "figure_baselines")
+
+
+def _groups(rows: Rows) -> list[tuple[tuple[int, int], pd.DataFrame]]:
+    frame = baseline_frame(rows)
+    if frame.empty:
+        raise MissingResult("there is no row; make them with `repro run experiment=baselines`")
+    return [((int(k[0]), int(k[1])), group) for k, group in frame.groupby(["dim", "layers"])]
+
+
+def _spread(values: pd.Series) -> tuple[float, float]:
+    ours = mean_interval(values.to_numpy())
+    return ours.mean, ours.sd
