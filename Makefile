@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 SCALE ?= quick
+LAUNCHER ?= local
+SHIPPED ?= reduced,paper
 VENV := .venv
 BIN := $(VENV)/bin
 REPRO := $(BIN)/repro
@@ -19,13 +21,11 @@ install: $(VENV)/.installed  ## make .venv and install the project and what it n
 
 install-dev: $(VENV)/.installed-dev  ## the same, with what tests, lint and types need
 
-reproduce-all: install  ## run every experiment that is not done yet, then draw all figures and tables (SCALE=quick)
-	$(REPRO) run experiment=all scale=$(SCALE)
-	$(REPRO) figures experiment=all scale=$(SCALE)
-	$(REPRO) report scale=$(SCALE)
+reproduce-all: install  ## run all that is not done yet, draw it and write the report (SCALE=quick LAUNCHER=local)
+	@$(BIN)/python scripts/reproduce_all.py scale=$(SCALE) launcher=$(LAUNCHER)
 
-figures: install  ## draw all figures and tables from the stored results (SCALE=quick)
-	$(REPRO) figures experiment=all scale=$(SCALE)
+figures: install  ## draw all figures and tables from the results that are shipped (SHIPPED=reduced,paper)
+	$(REPRO) figures experiment=all scale=$(SHIPPED)
 
 report: install  ## judge every claim on the stored results and write results/report.html and the README's table
 	$(REPRO) report --readme

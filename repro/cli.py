@@ -11,7 +11,6 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from repro import __version__
@@ -119,18 +118,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def figures(args: argparse.Namespace) -> int:
-    """Draws each experiment from its stored rows and prints the files."""
-    from repro.config.compose import compose_all
+    """Draws each experiment from its stored rows and prints the files.
 
-    missing = []
-    for composition in compose_all(args.words):
-        try:
-            for path in _draw(composition):
-                print(os.path.relpath(path))
-        except MissingResult as error:
-            missing.append(str(error))
-    if missing:
+    Where all are drawn, those without rows are only named, unless that is all of them.
+    """
+    from repro.config.compose import compose_all
+    from repro.drawing import draw_all
+
+    count, missing = 0, []
+    for paths, error in draw_all(compose_all(args.words)):
+        for path in paths:
+            print(os.path.relpath(path))
+        count += len(paths)
+        missing += [] if error is None else [str(error)]
+    if missing and (not count or not _means_all(args.words)):
         raise MissingResult("\nrepro: ".join(missing))
+    for text in missing:
+        print(f"repro: not drawn: {text}", file=sys.stderr)
     return 0
 
 
@@ -243,6 +247,10 @@ def _names_experiment(words: Sequence[str]) -> bool:
     return any(word.lstrip("+").startswith("experiment=") for word in words)
 
 
+def _means_all(words: Sequence[str]) -> bool:
+    return not _names_experiment(words) or "experiment=all" in words
+
+
 def _plan(
     words: Sequence[str], need_experiment: bool = False, open_: OpenStore | None = None
 ) -> list[PlannedCell]:
@@ -297,37 +305,6 @@ def _writable_store(composition: Composition) -> Store:
 
     paths = (composition.results, composition.scale, composition.locks, composition.spill)
     return Store(StorePaths(*paths))
-
-
-def _draw(composition: Composition) -> list[Path]:
-    """Draws an experiment from the rows of its cells alone; none for one without figures."""
-    from repro.config.tree import conf_folder
-    from repro.figures.published import load_published
-    from repro.figures.registry import FIGURES
-    from repro.runner.asked import asked_rows, baseline_rows
-    from repro.runner.plan import open_store
-
-    if composition.about.figures is None:
-        return []
-    if composition.about.figures not in FIGURES:
-        raise ConfigError(
-            f"figures={composition.about.figures} of {composition.experiment} is not drawn by"
-            f" anything; name one of {', '.join(FIGURES)} in its file"
-        )
-    store = open_store(composition.results, composition.scale)
-    asked = sum(len(cell.seeds) for cell in composition.cells)
-    rows = asked_rows(composition, store)
-    where = f"experiment={composition.experiment} scale={composition.scale}"
-    if not rows:
-        raise MissingResult(f"nothing is stored for {where}; make it with: repro run {where}")
-    notes = list(composition.notes)
-    if len(rows) < asked:
-        notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
-    draw = FIGURES[composition.about.figures]
-    folder = store.paths.figures / composition.experiment
-    published = load_published(conf_folder() / "published")
-    rows += baseline_rows(composition, store)
-    return draw(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
 
 
 def _json(entries: list[dict[str, Any]]) -> str:

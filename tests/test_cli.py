@@ -255,7 +255,7 @@ def test_figures_see_only_the_rows_that_were_asked_for(
     assert [row["data_seed"] for row in rows] == [1, 2]
     assert out == f"{Path('results/quick/figures') / NAME / 'picture.pdf'}\n"
     assert "Incomplete: 2 of 8 runs are stored." in notes
-    assert compose_all([])[0].notes == notes[:-1]
+    assert compose_all([f"experiment={NAME}"])[0].notes == notes[:-1]
 
 
 def test_every_experiment_names_a_figure_that_exists() -> None:

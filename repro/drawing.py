@@ -1,0 +1,80 @@
+"""Draws experiments from their stored rows, several at a time where there are cores for it."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro.config.compose import Composition
+from repro.config.tree import conf_folder
+from repro.errors import ConfigError, MissingResult
+from repro.figures.published import load_published
+from repro.figures.registry import FIGURES
+from repro.runner.asked import asked_rows, baseline_rows
+from repro.runner.launch import cores
+from repro.runner.plan import open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Drawn = tuple[list[Path], MissingResult | None]  # files, or why there are none
+
+
+def draw_all(compositions: Sequence[Composition]) -> Iterator[Drawn]:
+    """Draws each experiment; yields its files, in order, as they are done.
+
+    Raises:
+        ConfigError: an experiment names a figure that does not exist.
+        StoreError: rows or arrays that cannot be read, files that cannot be written.
+    """
+    processes = min(cores(), len(compositions))
+    if processes < 2:
+        yield from map(_draw_or_miss, compositions)
+        return
+    with multiprocessing.get_context().Pool(processes) as pool:
+        yield from pool.imap(_draw_or_miss, compositions)
+
+
+def _draw_or_miss(composition: Composition) -> Drawn:
+    try:
+        return draw(composition), None
+    except MissingResult as error:
+        return [], error
+
+
+def draw(composition: Composition) -> list[Path]:
+    """Draws an experiment from the rows of its cells alone; none for one without figures.
+
+    Raises:
+        MissingResult: none of its rows is stored.
+        ConfigError, StoreError: as `draw_all`.
+    """
+    if composition.about.figures is None:
+        return []
+    if composition.about.figures not in FIGURES:
+        raise ConfigError(
+            f"figures={composition.about.figures} of {composition.experiment} is not drawn by"
+            f" anything; name one of {', '.join(FIGURES)} in its file"
+        )
+    store = open_store(composition.results, composition.scale)
+    asked = sum(len(cell.seeds) for cell in composition.cells)
+    rows = asked_rows(composition, store)
+    where = f"experiment={composition.experiment} scale={composition.scale}"
+    if not rows:
+        raise MissingResult(f"nothing is stored for {where}; make it with: repro run {where}")
+    notes = list(composition.notes)
+    if len(rows) < asked:
+        notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
+    make = FIGURES[composition.about.figures]
+    folder = store.paths.figures / composition.experiment
+    rows += baseline_rows(composition, store)
+    published = _published(conf_folder() / "published")
+    return make(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
+
+
+@functools.cache
+def _published(folder: Path) -> pd.DataFrame:
+    return load_published(folder)
