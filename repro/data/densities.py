@@ -17,7 +17,7 @@ CENTRE = 4.0  # means of a mixture lie in a box of this half-width
 SPREAD_BOUNDS = (0.2, 1.0)  # standard deviations along a component's own axes
 PERIODS = (1, 2)  # of a wave
 HEIGHT_BOUNDS = (0.5, 1.5)
-PHASES, HEIGHTS = 180, 60  # nodes of the density of waves: closer than the noise is wide
+PHASES, HEIGHTS = 180, 24  # nodes of the density of waves: about as close as the noise is wide
 CHUNK = 256
 
 Floats = NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -54,12 +55,23 @@ def make_flow(config: Mapping[str, Any], dim: int) -> Bijection:
         case "coupling_flow":
             return _couplings(config, dim)
         case "convolution_stack":
-            layer = CircularConvolution(dim, 1).parameter_count
-            return Static(CircularConvolution(dim, int(config["parameters"]) // layer))
+            room = _network_values(dim, config["layers"], tuple(config["widths"]))
+            length = max(1, room // CircularConvolution(dim, 1).parameter_count)
+            return Static(CircularConvolution(dim, length))
     raise ConfigError(
         f"the model {config['name']!r} is no density; set model to coupling_flow or "
         "convolution_stack"
     )
+
+
+def _network_values(dim: int, layers: int, widths: tuple[int, ...]) -> int:
+    """Number of parameters of the networks of that many couplings of D features."""
+    total = 0
+    for layer in range(layers):
+        split = Split(dim, swapped=bool(layer % 2))
+        sizes = (split.passed, *widths, 2 * split.moved)
+        total += sum((i + 1) * o for i, o in itertools.pairwise(sizes))
+    return total
 
 
 def _couplings(config: Mapping[str, Any], dim: int) -> Chain:

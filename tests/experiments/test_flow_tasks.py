@@ -125,8 +125,3 @@ def test_a_density_is_scored_by_its_best_state_in_the_data_s_own_units(tree):
 def test_values_that_do_not_go_together_are_refused(tree, experiment, word, message):
     with pytest.raises(ConfigError, match=message):
         config(tree, experiment, word)
-
-
-def test_a_stack_without_room_for_a_layer_is_refused(tree):
-    with pytest.raises(ConfigError, match="nearest valid value is 30"):
-        config(tree, "convolution_density", "arm=stack", "model.parameters=29")

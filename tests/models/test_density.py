@@ -10,7 +10,7 @@ COUPLING = {"name": "coupling_flow", "layers": 3, "widths": [8], "clamp": 2.0}
 CONFIGS = {
     "affine": {**COUPLING, "transformer": "affine"},
     "convolution": {**COUPLING, "transformer": "convolution"},
-    "stack": {"name": "convolution_stack", "parameters": 20},
+    "stack": {"name": "convolution_stack", "layers": 2, "widths": [2]},
 }
 
 
@@ -45,9 +45,12 @@ def test_affine_and_convolutional_couplings_have_equally_many_parameters():
     assert counts[0] == counts[1]
 
 
-def test_a_stack_is_as_long_as_its_parameters_allow():
-    flow = make_flow({"name": "convolution_stack", "parameters": 95}, 10)
-    assert sum(p.numel() for p in flow.parameters()) == 90
+@pytest.mark.parametrize("dim", [2, 5, 10])
+def test_a_stack_is_as_long_as_a_coupling_flow_s_parameters_allow(dim):
+    stack = make_flow({"name": "convolution_stack", "layers": 3, "widths": [8]}, dim)
+    coupling = make_flow(CONFIGS["affine"], dim)
+    ours, theirs = (sum(p.numel() for p in flow.parameters()) for flow in (stack, coupling))
+    assert theirs - 3 * dim < ours <= theirs
 
 
 def test_an_unknown_flow_is_refused():

@@ -72,8 +72,10 @@ class CouplingFlow:
 class ConvolutionStack:
     """Circular convolutions of all features with gates between them; no network.
 
-    `parameters` is the most that the stack may have; its length follows from it.
+    It is as long as it can be with no more parameters than a coupling flow of `layers` couplings,
+    whose networks have hidden layers of these `widths`.
     """
 
     name: str
-    parameters: int = limited(at_least=1)
+    layers: int = limited(at_least=1)
+    widths: list[int] = limited(at_least=1)  # noqa: RUF009

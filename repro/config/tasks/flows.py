@@ -8,8 +8,6 @@ from typing import Any
 from repro.config.tasks.rules import Rules, steps
 from repro.errors import ConfigError
 
-VALUES_PER_FEATURE = 3  # of a gated convolution
-
 
 def check_batch(config: Mapping[str, Any]) -> None:
     """Refuse batches larger than the data set.
@@ -40,21 +38,6 @@ def check_sources(config: Mapping[str, Any]) -> None:
         )
 
 
-def check_density(config: Mapping[str, Any]) -> None:
-    """Refuse batches larger than the data set, and a stack without room for one layer.
-
-    Raises:
-        ConfigError: with the nearest valid value.
-    """
-    check_batch(config)
-    model, least = config["model"], VALUES_PER_FEATURE * config["data"]["dim"]
-    if model["name"] == "convolution_stack" and model["parameters"] < least:
-        raise ConfigError(
-            f"model.parameters={model['parameters']} is less than one layer of"
-            f" data.dim={config['data']['dim']} takes; the nearest valid value is {least}"
-        )
-
-
 def _kinds(data: tuple[str, ...], model: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     nothing = ("none",)
     return {
@@ -72,5 +55,5 @@ GIN_SOURCES = Rules(
 DENSITY_FIT = Rules(
     kinds=_kinds(("mixture", "waves"), ("coupling_flow", "convolution_stack")),
     updates=steps,
-    validate=check_density,
+    validate=check_batch,
 )
