@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from repro.figures.style import FAINT, INK, MUTED, styled
 from repro.figures.tables import show_number
 
-WIDTH, LINE, HEAD, FOOT = 4.7, 0.25, 0.34, 0.45  # inches
-LEFT, RIGHT = 0.36, 0.68  # fractions: where the axes begin and end
+WIDTH, LINE, HEAD, FOOT = 4.7, 0.26, 0.36, 0.48  # inches
+LEFT, RIGHT = 0.36, 0.645  # fractions: where the axes begin and end
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def _draw(axes: Axes, mark: Mark, place: float) -> None:
               markerfacecolor=face, zorder=3)  # fmt: skip
     _text(axes, 0.02, place, mark.label, "normal", INK)
     low, mean, high = (show_number(v, 3, signed=True) for v in (mark.low, mark.value, mark.high))
-    _text(axes, RIGHT + 0.02, place, f"{mean} [{low}, {high}]", "normal", colour, size=5.6)
-    _text(axes, 0.985, place, str(mark.n), "normal", MUTED, "right", size=5.6)
+    _text(axes, RIGHT + 0.02, place, f"{mean} [{low}, {high}]", "normal", colour, size=6.6)
+    _text(axes, 0.985, place, str(mark.n), "normal", MUTED, "right", size=6.6)
 
 
 def _text(
@@ -83,7 +83,7 @@ def _text(
     weight: str,
     colour: str,
     side: str = "left",
-    size: float = 6.6,
+    size: float = 7.4,
 ) -> None:
     """Write at a fraction of the figure's width, on a line of the axes."""
     axes.annotate(text, (x, place), xycoords=("figure fraction", "data"), va="center", ha=side,

@@ -1,0 +1,54 @@
+"""The audit's effects and the provenance: from rows to numbers."""
+
+import pytest
+
+from repro.claims.judge import Asked, Evidence
+from repro.page.effects import effects
+from repro.page.provenance import provenance
+from repro.page.settings import Audit, Group
+
+
+def row(arm, seed, mcc, seconds=3600.0, pack=((1, 1), (2, 1)), **more):
+    about = {"revision": "r" * 40, "dirty": False, "versions": {"python": "3"}, "device": "cpu",
+             "started": arm, "seconds": seconds, "pack": [list(p) for p in pack]}  # fmt: skip
+    return {"id": arm, "task": "t", "arm": arm, "data_seed": seed, "model_seed": 1, "status": "done",
+            "metrics": {"mcc": mcc, "sample": mcc / 2}, "config": {"data": {}}, "provenance": about,
+            } | more  # fmt: skip
+
+
+ROWS = [row("released", s, 0.5 + s / 100) for s in (1, 2, 3)] + [
+    row("cosine", s, 0.6 + s / 50) for s in (1, 2)
+]
+ASKED = tuple(Asked(arm, arm, {}, s, 1) for arm in ("released", "cosine", "wide") for s in (1, 2))
+
+
+def find(experiment, scale):
+    rows = tuple(ROWS) if scale == "reduced" else ()
+    return Evidence(experiment, scale, rows, ASKED, ("fewer",))
+
+
+def test_each_arm_is_paired_with_the_baseline_at_the_first_scale_with_rows():
+    group = Group("iVAE", "e", "released", "mcc", labels={"cosine": "cosine rate"},
+                  metrics={"by a sample": "sample"})  # fmt: skip
+    found = effects(Audit("t", "a", "MCC", (group,)), find, ("paper", "reduced"))
+    assert [one.label for one in found] == ["cosine rate", "by a sample"], "an arm without rows"
+    assert found[0].estimate.value == pytest.approx((0.11 + 0.12) / 2)
+    assert found[0].estimate.n == 2
+    assert found[1].estimate.value == pytest.approx(-0.26)
+    assert found[0].scale == "reduced"
+
+
+def test_a_packs_hours_count_once_and_shared_rows_too():
+    found = provenance({"paper": [*ROWS, *ROWS]})
+    [work] = found.work
+    assert (work.rows, work.diverged, work.hours) == (5, 0, 2.0)
+    assert found.devices == (("cpu", 5),)
+    assert found.revisions == (("r" * 12, 5),)
+
+
+def test_diverged_rows_and_changed_code_are_said():
+    odd = row("released", 1, 0.0, status="diverged")
+    odd["provenance"]["dirty"] = True
+    found = provenance({"paper": [odd]})
+    assert found.work[0].diverged == 1
+    assert found.revisions[0][0].endswith("(changed)")

@@ -1,0 +1,52 @@
+"""conf/report.yaml: what is read from it, and what is refused with the nearest valid word."""
+
+import pytest
+
+from repro.errors import ConfigError
+from repro.page.settings import read_settings
+
+GOOD = """
+title: t
+about: a
+headline: [F1a]
+papers: [iflow]
+figures_per_experiment: 2
+image_width: 100
+audit:
+  title: t
+  about: a
+  metric: MCC
+  groups:
+    - {label: l, experiment: audit, baseline: released, metric: mcc, labels: {cosine: cosine rate}}
+"""
+
+
+def read(tmp_path, text):
+    file = tmp_path / "report.yaml"
+    file.write_text(text)
+    return read_settings(file, ["F1a"], ["iflow"], {"audit": ["released", "cosine"]})
+
+
+def test_settings_are_typed(tmp_path):
+    found = read(tmp_path, GOOD)
+    assert found.headline == ("F1a",)
+    assert found.audit.groups[0].labels == {"cosine": "cosine rate"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("headline: [F1a]", "headline: [F1b]", "F1a"),
+        ("headline:", "headlines:", "headline"),
+        ("papers: [iflow]", "papers: [iflw]", "iflow"),
+        ("title: t\nabout", "about", "no `title`"),
+        ("experiment: audit", "experiment: audits", "audit"),
+        ("baseline: released", "baseline: relesed", "released"),
+        ("labels: {cosine", "labels: {cosin", "cosine"),
+        ("title: t", "title: [t", "cannot be read"),
+    ],
+)
+def test_a_mistake_names_the_nearest(tmp_path, old, new, hint):
+    with pytest.raises(ConfigError, match=r"report\.yaml") as error:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    assert hint in str(error.value)
