@@ -11,9 +11,10 @@ from repro.page.settings import Audit, Group
 def row(arm, seed, mcc, seconds=3600.0, pack=((1, 1), (2, 1)), **more):
     about = {"revision": "r" * 40, "dirty": False, "versions": {"python": "3"}, "device": "cpu",
              "started": arm, "seconds": seconds, "pack": [list(p) for p in pack]}  # fmt: skip
-    return {"id": arm, "task": "t", "arm": arm, "data_seed": seed, "model_seed": 1, "status": "done",
-            "metrics": {"mcc": mcc, "sample": mcc / 2}, "config": {"data": {}}, "provenance": about,
-            } | more  # fmt: skip
+    return {
+        "id": arm, "task": "t", "arm": arm, "data_seed": seed, "model_seed": 1, "status": "done",
+        "metrics": {"mcc": mcc, "sample": mcc / 2}, "config": {"data": {}}, "provenance": about,
+    } | more  # fmt: skip
 
 
 ROWS = [row("released", s, 0.5 + s / 100) for s in (1, 2, 3)] + [
