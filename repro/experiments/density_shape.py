@@ -32,8 +32,8 @@ def shape_metrics(
 
     `away_share` is the share of its samples further than 5 standard deviations of the noise from
     every centre of the data's generator; `max_slope` the largest slope of the generating map
-    within 2.5 sd of noise, over all states; `gap_slope` its slope where it meets the middle between
-    two modes, over all states the smallest; `state_information_nats` the mutual information of
+    within 2.5 sd of noise, over all states; `gap_slope` its slope where it meets the middle of
+    the modes, over all states the smallest; `state_information_nats` the mutual information of
     test points and the model's exact posterior over its states (0: all states are alike).
     """
     found: dict[str, Any] = {}

@@ -18,6 +18,7 @@ TASKS: dict[str, str] = {
     "energy_fit": "repro.experiments.energy_fit:run",
     "flow_gallery": "repro.experiments.flow_gallery:run",
     "density": "repro.experiments.density:run",
+    "tabular_gaussian": "repro.experiments.tabular_gaussian:run",
     "flow_times": "repro.experiments.flow_times:run",
     "identifiability": "repro.experiments.identifiability:run",
     "baselines": "repro.experiments.baselines:run",

@@ -33,7 +33,8 @@ DATA = {
     "pinwheel": "pinwheel", "power_half_year": "POWER, half a year",
     "bsds300_patches": "BSDS300 patches, fresh draw", "two_modes": "two modes",
     "power": "POWER", "gas": "GAS", "hepmass": "HEPMASS", "miniboone": "MINIBOONE",
-    "bsds300": "BSDS300", "breast_cancer": "breast cancer (stand-in)",
+    "bsds300": "BSDS300", "miniboone_held_out": "MINIBOONE, held-out rows",
+    "breast_cancer": "breast cancer (stand-in)",
 }  # fmt: skip
 SETTINGS = {
     "data": "data.name", "distance": "data.distance", "sigma": "data.sigma",

@@ -36,6 +36,7 @@ from repro.figures.nvf_times import draw_times
 from repro.figures.nvf_toy import draw_toy
 from repro.figures.rows import Rows
 from repro.figures.sweep import draw_sweep
+from repro.figures.tabular_gaussian import draw_gaussian
 
 
 class Draw(Protocol):
@@ -78,6 +79,7 @@ FIGURES: dict[str, Draw] = {
     "nvf_images": draw_nvf_images,
     "nvf_latents": draw_nvf_latents,
     "per_dimension": draw_dimensions,
+    "tabular_gaussian": draw_gaussian,
     "mnist_bounds": draw_mnist_bounds,
     "cifar_bounds": draw_cifar_bounds,
     "inference_gap": draw_inference_gap,

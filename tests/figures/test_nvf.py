@@ -211,4 +211,4 @@ def test_ratios_are_of_one_run() -> None:
 def test_published_tables_are_whole() -> None:
     counts = pd.Series(PUBLISHED["paper"]).value_counts()
     assert counts["nvf"] >= 60
-    assert counts["nsf"] == 50
+    assert counts["nsf"] >= 50

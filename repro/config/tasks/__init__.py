@@ -19,6 +19,7 @@ from repro.config.tasks import (
     identifiability,
     image_flows,
     latent_gaussian,
+    tabular_gaussian,
 )
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
@@ -29,6 +30,7 @@ RULES: dict[str, Rules] = {
     "flow_gallery": energies.GALLERY,
     "baselines": baselines.RULES,
     "density": density.RULES,
+    "tabular_gaussian": tabular_gaussian.RULES,
     "flow_times": flow_times.RULES,
     "nvf_image": image_flows.NVF_IMAGE,
     "iflow_image": image_flows.IFLOW_IMAGE,

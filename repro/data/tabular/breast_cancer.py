@@ -12,7 +12,7 @@ SEED = 42
 
 
 def load_breast_cancer(root: Path) -> Splits:
-    """461, 52 and 56 rows of 30 features, shuffled, split and normalised as POWER is.
+    """462, 51 and 56 rows of 30 features, shuffled, split and normalised as POWER is.
 
     No paper uses it for densities; `root` is not looked at.
     """
