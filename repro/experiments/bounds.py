@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +33,19 @@ def measure(
     latents: int,
     model_seeds: Sequence[int],
     samples: int,
+    pause: Callable[[], None] = lambda: None,
 ) -> Measured:
     """Free energy and importance-sampled -log p of each seed's images (N, D) under its model.
 
-    Both come from the same samples of q, drawn from the model seed's evaluation stream.
+    Both come from the same samples of q, drawn from the model seed's evaluation stream. `pause` is
+    called between parts and may raise, to stop.
     """
     size = max(1, LATENT_ROWS // samples)
     sources = {seed: generator(seed, "evaluation") for seed in dict.fromkeys(model_seeds)}
     member = [list(sources).index(seed) for seed in model_seeds]
     parts = []
     for start in range(0, len(images[0]), size):
+        pause()
         x = torch.stack([one[start : start + size] for one in images]).to(stack.device)
         shape = (samples, x.shape[1], latents)
         noise = torch.stack([torch.randn(shape, generator=s) for s in sources.values()])

@@ -81,7 +81,7 @@ class Pack(TrainedPack):
                 for pair, model in zip(self.seeds, trained, strict=True)
             ]
             fit = self._fit(models, self.config["training"] | self._second_training())
-            fit.run(FitHooks(stop_requested=lambda: False))
+            fit.run(FitHooks(stop_requested=self._pause))
             encoders[units] = [
                 cast(LatentGaussian, fit.stack.member(i)) for i in range(len(models))
             ]
@@ -101,6 +101,11 @@ class Pack(TrainedPack):
             return Outcome(pair, "diverged", {"diverged_at": lost, "updates": lost, **common})
         metrics = metrics | common | {"updates": self.fit.updates}
         return Outcome(pair, "done", metrics, arrays if self.context.keep_arrays else None)
+
+    def _pause(self) -> bool:
+        """Stop here if asked to, with the decoders on disk; else False."""
+        self.fit.pause(self.hooks())
+        return False
 
     def _second_training(self) -> dict[str, Any]:
         return {"updates": self.config["evaluation"]["encoder_updates"]}
@@ -128,6 +133,7 @@ class Pack(TrainedPack):
     def _measure(
         self, index: int, trained: LatentGaussian, encoders: Mapping[int, LatentGaussian]
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        self._pause()
         evaluation, pair = self.config["evaluation"], self.seeds[index]
         x = self.images[pair.data_seed].test[: evaluation["images"]].float()
         trained.requires_grad_(requires_grad=False)

@@ -84,9 +84,10 @@ class Pack(TrainedPack):
         seeds = [pair.model_seed for pair in self.seeds]
         stack = self.fit.stack
         latents, samples = self.config["model"]["latents"], evaluation["importance_samples"]
-        self.measured = measure(stack, held_out, latents, seeds, samples)
+        self.measured = measure(stack, held_out, latents, seeds, samples, self._pause)
         if evaluation["annealed_images"]:
             for index, images in enumerate(held_out):
+                self._pause()
                 first = images[: evaluation["annealed_images"]]
                 model = cast(LatentGaussian, stack.member(index))
                 self.annealed[index] = annealed_nll(model, first, seeds[index], evaluation)
@@ -119,6 +120,9 @@ class Pack(TrainedPack):
     def take(self, saved: Mapping[str, Any], rows: Sequence[int]) -> None:
         """Take this pack's training curves from a checkpoint."""
         self.curves = [[(int(n), float(f)) for n, f in saved["curves"][row]] for row in rows]
+
+    def _pause(self) -> None:
+        self.fit.pause(self.hooks())
 
     def _rows(self, index: int) -> ImageRows:
         return self.images[self.seeds[index].data_seed]

@@ -100,9 +100,7 @@ class Fit:
         while self.iteration < self.updates:
             if self.batches.starts_epoch and bool((self.diverged_at >= 0).all()):
                 return
-            if hooks.stop_requested():
-                self._save(hooks)
-                raise StopTraining
+            self.pause(hooks)
             if time.monotonic() - saved > hooks.checkpoint_seconds:
                 self._save(hooks)
                 saved = time.monotonic()
@@ -111,6 +109,16 @@ class Fit:
             if done in hooks.watch:
                 hooks.after(done)
             hooks.progress(self.iteration, self.updates)
+
+    def pause(self, hooks: FitHooks) -> None:
+        """Stop here if asked to; long measurements after the last update call it now and then.
+
+        Raises:
+            StopTraining: when asked to stop; the checkpoint, if there is to be one, is written.
+        """
+        if hooks.stop_requested():
+            self._save(hooks)
+            raise StopTraining
 
     def _iterate(self) -> None:
         batch = self.batches.next()

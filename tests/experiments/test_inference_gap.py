@@ -10,7 +10,7 @@ from repro.config.compose import compose_tree
 from repro.errors import ConfigError, MissingResult
 from repro.experiments.inference_gap import Pack, gaps, run
 from repro.figures.inference import draw_inference_gap, gap_table, per_image
-from repro.jobs import Context, SeedPair
+from repro.jobs import Context, Interrupted, SeedPair
 
 TINY = [
     "experiment=inference_gap",
@@ -59,6 +59,23 @@ def test_a_seed_finds_the_same_alone(tree, found):
     assert alone.metrics == found[1].metrics
     for name, values in alone.arrays.items():
         np.testing.assert_array_equal(values, found[1].arrays[name])
+
+
+@pytest.mark.parametrize("asked", [31, 34])
+def test_a_stop_after_the_decoders_loses_nothing(tree, found, tmp_path, asked):
+    """While encoders are trained, or while gaps are measured, after 30 updates."""
+    file, calls = tmp_path / "checkpoint.pt", []
+
+    def stop():
+        calls.append(None)
+        return len(calls) > asked
+
+    with pytest.raises(Interrupted):
+        run(make(tree), SEEDS[:1], Context(checkpoint=file, stop_requested=stop))
+    resumed = Context(resume_from=file)
+    [again] = run(make(tree), SEEDS[:1], resumed)
+    assert resumed.resumed_at == 30
+    assert again.metrics == found[0].metrics
 
 
 def test_encoders_are_trained_on_a_decoder_that_stays_as_it_is(tree):

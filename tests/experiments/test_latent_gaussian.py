@@ -79,19 +79,21 @@ def test_a_seed_finds_the_same_in_any_pack(tree):
         same(run(config, SEEDS[index : index + 1], Context())[0], whole[index])
 
 
-def test_an_interrupted_job_goes_on_to_the_same_numbers(tree, tmp_path):
+@pytest.mark.parametrize(("asked", "at"), [(5, 5), (8, 8)])
+def test_an_interrupted_job_goes_on_to_the_same_numbers(tree, tmp_path, asked, at):
+    """In training, or in measuring after the last of 8 updates."""
     config, file = make(tree), tmp_path / "checkpoint.pt"
     calls = []
 
     def stop():
         calls.append(None)
-        return len(calls) > 5
+        return len(calls) > asked
 
     with pytest.raises(Interrupted):
         run(config, SEEDS[:2], Context(checkpoint=file, stop_requested=stop))
     resumed = Context(resume_from=file)
     [found] = run(config, SEEDS[1:2], resumed)
-    assert resumed.resumed_at == 5
+    assert resumed.resumed_at == at
     same(found, run(config, SEEDS[:2], Context())[1])
 
 
