@@ -12,7 +12,7 @@ from repro.claims.verdict import NOT_RUN, VERDICTS
 from repro.config.compose import Composition
 from repro.page import words
 from repro.page.effects import Effect, effects
-from repro.page.evidence import Shelf
+from repro.page.evidence import Shelf, fullest
 from repro.page.images import Picture, inline
 from repro.page.provenance import Provenance, provenance
 from repro.page.settings import Settings, read_settings
@@ -107,7 +107,10 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
     settings = settings_of(shelf, [one.claim for one in judgements])
     lines = {one.claim.id: words.line(one) for one in judgements}
     chosen = tuple(scales) or ("paper", "reduced")
-    compositions = [_first(shelf, name, chosen) for name in shelf.tree.experiments]
+    compositions = [
+        shelf.composition(name, fullest(shelf.find, name, chosen).scale)
+        for name in shelf.tree.experiments
+    ]
     papers = load_papers(shelf.tree.folder / "papers")
     seen: set[bytes] = set()
     sections = []
@@ -135,12 +138,6 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
 
 def _at(claims: list[Claim], scales: Sequence[str]) -> list[Claim]:
     return [replace(one, scales=tuple(scales)) for one in claims] if scales else claims
-
-
-def _first(shelf: Shelf, name: str, scales: Sequence[str]) -> Composition:
-    """An experiment at the first scale that has rows of it, or else at the first one."""
-    found = [scale for scale in scales if shelf.find(name, scale).rows]
-    return shelf.composition(name, found[0] if found else scales[0])
 
 
 def _rows_by_scale(shelf: Shelf, scales: Sequence[str]) -> dict[str, list[dict[str, object]]]:

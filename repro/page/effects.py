@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from repro.claims.estimate import Estimate
-from repro.claims.judge import Evidence, FindEvidence
+from repro.claims.judge import FindEvidence
 from repro.claims.means import paired_difference
 from repro.claims.sample import select
 from repro.claims.schema import Selection
+from repro.page.evidence import fullest
 from repro.page.settings import Audit, Group
 
 
@@ -31,9 +32,7 @@ def effects(audit: Audit, find: FindEvidence, scales: tuple[str, ...]) -> list[E
 
 
 def _group(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Iterator[Effect]:
-    evidence = _evidence(group, find, scales)
-    if evidence is None:
-        return
+    evidence = fullest(find, group.experiment, scales)
     baseline = _selection(group, group.baseline)
     arms = dict.fromkeys(one.arm for one in evidence.asked)
     chosen = [arm for arm in arms if arm not in (group.baseline, *group.leave_out)]
@@ -46,12 +45,6 @@ def _group(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Iterato
         if found.n > 1:
             yield Effect(group.label, label, group.experiment, found, evidence.scale,
                          evidence.reductions)  # fmt: skip
-
-
-def _evidence(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Evidence | None:
-    """The experiment at the first scale that has rows of it."""
-    tried = (find(group.experiment, scale) for scale in scales)
-    return next((evidence for evidence in tried if evidence.rows), None)
 
 
 def _selection(group: Group, arm: str) -> Selection:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from repro.claims.judge import Asked, Evidence
+from repro.claims.judge import Asked, Evidence, FindEvidence
 from repro.claims.reading import Known, read_claims
 from repro.claims.schema import Claim
 from repro.config.compose import Composition, compose_defaults, compose_tree
@@ -73,6 +73,12 @@ class Shelf:
         )
         rows = tuple(asked_rows(composition, store))
         return Evidence(experiment, scale, rows, asked, composition.reductions)
+
+
+def fullest(find: FindEvidence, experiment: str, scales: Sequence[str]) -> Evidence:
+    """An experiment at the scale with the largest share of its runs stored, the first of equals."""
+    tried = [find(experiment, scale) for scale in scales]
+    return max(tried, key=lambda one: len(one.rows) / max(1, len(one.asked)))
 
 
 class ReadOnce(Store):

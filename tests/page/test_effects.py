@@ -28,7 +28,7 @@ def find(experiment, scale):
     return Evidence(experiment, scale, rows, ASKED, ("fewer",))
 
 
-def test_each_arm_is_paired_with_the_baseline_at_the_first_scale_with_rows():
+def test_each_arm_is_paired_with_the_baseline_at_the_scale_with_most_rows():
     group = Group("iVAE", "e", "released", "mcc", labels={"cosine": "cosine rate"},
                   metrics={"by a sample": "sample"})  # fmt: skip
     found = effects(Audit("t", "a", "MCC", (group,)), find, ("paper", "reduced"))
