@@ -76,7 +76,7 @@ class Shelf:
 
 
 def fullest(find: FindEvidence, experiment: str, scales: Sequence[str]) -> Evidence:
-    """An experiment at the scale with the largest share of its runs stored, the first of equals."""
+    """An experiment at the scale with the largest share of its runs stored, the first if equal."""
     tried = [find(experiment, scale) for scale in scales]
     return max(tried, key=lambda one: len(one.rows) / max(1, len(one.asked)))
 
