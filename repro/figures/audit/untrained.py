@@ -92,7 +92,11 @@ def _groups(rows: Rows) -> list[tuple[tuple[int, int], pd.DataFrame]]:
     frame = baseline_frame(rows)
     if frame.empty:
         raise MissingResult("there is no row; make them with `repro run experiment=baselines`")
-    return [((int(k[0]), int(k[1])), group) for k, group in frame.groupby(["dim", "layers"])]
+    places = sorted(set(zip(frame["dim"], frame["layers"], strict=True)))
+    return [
+        ((int(dim), int(layers)), frame[(frame["dim"] == dim) & (frame["layers"] == layers)])
+        for dim, layers in places
+    ]
 
 
 def _spread(values: pd.Series) -> tuple[float, float]:
