@@ -8,14 +8,17 @@ from pathlib import Path
 from repro.config.compose import read_settings
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
+from repro.page.audit import audit_tables
 from repro.page.content import gather
 from repro.page.evidence import Shelf
-from repro.page.readme import insert
+from repro.page.readme import AUDIT, insert
 from repro.page.render import headline_table, write
 
 
 def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
-    """Write report.html and report.md and return their paths; with `readme`, the README's table.
+    """Write report.html and report.md and return their paths; with `readme` written tables too.
+
+    Those are in README.md and in docs/audit.md.
 
     Without `scale=` the claims' own scales count and the files lie in the results folder; with
     it, rows and figures of that scale alone do, and the files lie in the scale's folder.
@@ -33,6 +36,7 @@ def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
     paths = write(content, folder)
     if readme:
         paths.append(insert(project_root() / "README.md", headline_table(content)))
+        paths.append(insert(project_root() / "docs" / "audit.md", audit_tables(content), AUDIT))
     return paths
 
 

@@ -1,4 +1,4 @@
-"""The README's table of verdicts, between two markers, from the same data as the report."""
+"""Tables inside written documents, between two markers, from the same data as the report."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from repro.figures.files import write_if_changed
 
 BEGIN = "<!-- verdicts: written by `make report` -->"
 END = "<!-- end of verdicts -->"
+AUDIT = ("<!-- audit: written by `make report` -->", "<!-- end of audit -->")
 
 
-def insert(readme: Path, table: str) -> Path:
+def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) -> Path:
     """Put the table between the markers of a file and return the file.
 
     Raises: ConfigError where the markers are not there, each once and in order.
     """
-    before, _, after = parts(readme)
-    write_if_changed(readme, f"{before}{BEGIN}\n\n{table}\n{END}{after}".encode())
-    return readme
+    before, _, after = parts(document, markers)
+    begin, end = markers
+    write_if_changed(document, f"{before}{begin}\n\n{table}\n{end}{after}".encode())
+    return document
 
 
-def parts(readme: Path) -> tuple[str, str, str]:
+def parts(document: Path, markers: tuple[str, str] = (BEGIN, END)) -> tuple[str, str, str]:
     """What stands before, between and after the markers."""
-    text = readme.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise ConfigError(f"{readme} needs the lines {BEGIN} and {END}, once each; add them")
-    before, _, rest = text.partition(BEGIN)
-    between, _, after = rest.partition(END)
+    begin, end = markers
+    text = document.read_text()
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
+        raise ConfigError(f"{document} needs the lines {begin} and {end}, once each; add them")
+    before, _, rest = text.partition(begin)
+    between, _, after = rest.partition(end)
     return before, between, after

@@ -12,8 +12,9 @@ import pytest
 import repro
 from repro.config.tree import project_root
 from repro.errors import ConfigError
+from repro.page.audit import audit_tables
 from repro.page.command import make_report
-from repro.page.readme import BEGIN, END, insert, parts
+from repro.page.readme import AUDIT, BEGIN, END, insert, parts
 from repro.page.render import headline_table, html, markdown, write
 
 VOID = {"meta", "link", "img", "br", "col", "hr"}
@@ -117,6 +118,12 @@ def test_words_that_choose_runs_are_refused(word):
 def test_the_readme_shows_the_reports_headline(content):
     _, between, _ = parts(project_root() / "README.md")
     assert between.strip() == headline_table(content).strip(), "run `make report`"
+
+
+def test_the_audits_page_shows_the_reports_verdicts_and_effects(content):
+    _, between, _ = parts(project_root() / "docs" / "audit.md", AUDIT)
+    assert between.strip() == audit_tables(content).strip(), "run `make report`"
+    assert all(f"#claim-{one}" in between for one in ("f1a", "f10a"))
 
 
 def test_a_readme_without_markers_is_refused(tmp_path):
