@@ -43,12 +43,17 @@ class SequencePrior(nn.Module):
 
     def sample(self, uniforms: Tensor) -> Tensor:
         """New codes (B, L), each the quantile of a uniform (B, L) in its own distribution."""
-        codes = uniforms.new_full((len(uniforms), 1), self.vocabulary, dtype=torch.long)
+        from transformers import DynamicCache
+
+        last = uniforms.new_full((len(uniforms), 1), self.vocabulary, dtype=torch.long)
+        codes, cache = [], DynamicCache()  # what the layers keep of the codes so far
         for place in range(self.length):
-            shares = self._log_probabilities(codes)[:, -1].exp().cumsum(dim=-1)
+            seen = self.network(last, cache, use_cache=True)  # the cache by place: it was renamed
+            shares = seen.logits[:, -1, : self.vocabulary].softmax(dim=-1).cumsum(dim=-1)
             drawn = (shares < uniforms[:, place, None]).sum(dim=-1, keepdim=True)
-            codes = torch.cat((codes, drawn.clamp(max=self.vocabulary - 1)), dim=1)
-        return codes[:, 1:]
+            last = drawn.clamp(max=self.vocabulary - 1)
+            codes.append(last)
+        return torch.cat(codes, dim=1)
 
     def _log_probabilities(self, codes: Tensor) -> Tensor:
         """Log p (B, L, V) of the code after each of codes (B, L); the start symbol is no code."""
