@@ -33,9 +33,10 @@ class Likelihoods:
         parts = []
         with torch.no_grad():
             for rows in x.split(self._rows(samples), dim=-2):
-                noise = self._drawn(sources, rows.shape[-2], samples)
+                noise = _sent(self._drawn(sources, rows.shape[-2], samples), x.device)
                 masks = self._masks(sources, rows.shape[-2]) if dropout else None
-                in_dims = (*(0 if rows.dim() == 3 else None,), _dim(noise), _dim(masks))
+                masks = _sent(masks, x.device)
+                in_dims = (0 if rows.dim() == 3 else None, _dim(noise), _dim(masks))
                 found = stack.call("log_likelihood", rows, noise, masks, in_dims=in_dims)
                 parts.append(found)
         return torch.cat(parts, dim=1)
@@ -65,6 +66,10 @@ class Likelihoods:
             return None
         order = list(sources)
         return torch.stack(there)[[order.index(seed) for seed in self._seeds]]
+
+
+def _sent(value: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if value is None else value.to(device)
 
 
 def _dim(value: Tensor | None) -> int | None:
