@@ -19,7 +19,11 @@ from repro.randomness import generator
 KEPT_SAMPLES = 1000
 GRID_MARGIN = 0.25  # of the data's extent, around it
 NOISE_REACH = 4.0  # standard deviations of noise for which the map is kept
-SLOPE_REACH = 2.5  # and in which its slope is looked at: beyond lie 1 % of the points
+POSITION_REACH = 4.0  # standard deviations of a mode beyond the modes
+POSITIONS = 2001  # odd: one of them is the middle
+SLOPE_REACH = (
+    2.5  # standard deviations of noise in which slopes count: beyond lie 1 % of the points
+)
 NOISE_STEPS = 801
 STATE_ROWS = 1000  # test rows on which the states' posterior is looked at
 LOWEST = -1e4  # a log-density that float16 can hold
@@ -60,7 +64,7 @@ def shape_arrays(
     if evaluation["grid"]:
         arrays["log_density"] = _grid(model, low, high, evaluation["grid"], model_seed)
     if data.dim == 1:
-        noise, images, _ = _map(model)
+        noise, images = _map(model)
         return arrays | {"noise": noise[:, 0].astype(np.float32), "image": images}
     if evaluation["samples"]:
         samples, states = _samples(model, min(KEPT_SAMPLES, evaluation["samples"]), model_seed)
@@ -103,13 +107,12 @@ def _grid(
     return found.numpy().astype(np.float16)
 
 
-def _map(model: VariationalFlow) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise (Z, 1), its image (K, Z) for each state, and log-slopes (K, Z); K is 1 without."""
+def _map(model: VariationalFlow) -> tuple[np.ndarray, np.ndarray]:
+    """Noise (Z, 1) and its image (K, Z) for each state; K is 1 without a discrete latent."""
     z = torch.linspace(-NOISE_REACH, NOISE_REACH, NOISE_STEPS)[:, None]
     with torch.no_grad():
         found = [model.flow.inverse(z, context) for context in _contexts(model, len(z))]
-    images = torch.stack([x[:, 0] for x, _ in found]).numpy()
-    return z.numpy(), images, torch.stack([log_slope for _, log_slope in found]).numpy()
+    return z.numpy(), torch.stack([x[:, 0] for x, _ in found]).numpy()
 
 
 def _contexts(model: VariationalFlow, rows: int) -> list[Tensor | None]:
@@ -119,15 +122,21 @@ def _contexts(model: VariationalFlow, rows: int) -> list[Tensor | None]:
 
 
 def _slopes(model: VariationalFlow, truth: TwoModes) -> dict[str, float]:
-    """Largest slope of the generating map, and its slope in the middle, beside the exact one."""
-    noise, _, log_slopes = _map(model)
-    near = np.abs(noise[:, 0]) <= SLOPE_REACH
-    middle = torch.zeros(1, 1)
+    """Largest slope of the generating map, and its slope in the middle, beside the exact one.
+
+    Slopes are taken on a grid of positions x, since a steep map leaps over the gap between two
+    points of any grid of noise.
+    """
+    reach = truth.distance + POSITION_REACH * truth.sigma
+    x = torch.linspace(-reach, reach, POSITIONS)[:, None]
     with torch.no_grad():
-        at_middle = [-model.flow(middle, None, c)[1] for c in _contexts(model, 1)]
+        found = [model.flow(x, None, context) for context in _contexts(model, len(x))]
+    noise = torch.stack([z[:, 0] for z, _ in found])  # (K, X)
+    log_slopes = -torch.stack([log_det for _, log_det in found])
+    near = log_slopes.masked_fill(noise.abs() > SLOPE_REACH, -torch.inf)
     return {
-        "max_slope": float(np.exp(log_slopes[:, near].max())),
-        "gap_slope": float(torch.cat(at_middle).min().exp()),
+        "max_slope": float(near.max().exp()),
+        "gap_slope": float(log_slopes[:, POSITIONS // 2].min().exp()),
         "exact_slope": truth.slope_in_the_middle(),
         "measured_slope": truth.measured_slope_in_the_middle(),
     }
