@@ -21,9 +21,7 @@ GRID_MARGIN = 0.25  # of the data's extent, around it
 NOISE_REACH = 4.0  # standard deviations of noise for which the map is kept
 POSITION_REACH = 4.0  # standard deviations of a mode beyond the modes
 POSITIONS = 2001  # odd: one of them is the middle
-SLOPE_REACH = (
-    2.5  # standard deviations of noise in which slopes count: beyond lie 1 % of the points
-)
+SLOPE_REACH = 2.5  # standard deviations of noise in which slopes count: 1 % lie beyond
 NOISE_STEPS = 801
 STATE_ROWS = 1000  # test rows on which the states' posterior is looked at
 LOWEST = -1e4  # a log-density that float16 can hold
