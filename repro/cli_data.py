@@ -101,7 +101,7 @@ def _composed(words: Sequence[str]) -> Composition:
 
 
 def _state(dataset: Dataset, root: Path) -> str:
-    there = sum((root / file.path).is_file() for file in dataset.files)
+    there = sum(file.is_there(root) for file in dataset.files)
     return f"{there} of {len(dataset.files)}"
 
 

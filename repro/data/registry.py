@@ -45,7 +45,12 @@ class DataFile:
 
     def is_there(self, root: Path) -> bool:
         """Whether the file, or one that serves as well, is below the data root."""
-        return any((root / path).is_file() for path in (self.path, *self.instead))
+        return self.place(root).is_file()
+
+    def place(self, root: Path) -> Path:
+        """Where the file, or else one that serves as well, is; where it belongs if none is."""
+        places = [root / path for path in (self.path, *self.instead)]
+        return next((place for place in places if place.is_file()), places[0])
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ def batch_paths(batches: Sequence[int]) -> list[str]:
 
 def check(dataset: Dataset, root: Path) -> list[FileState]:
     """The state of each file of `dataset` below `root`, in the order of the registry."""
-    return [FileState(Path(root) / file.path, _state(file, Path(root))) for file in dataset.files]
+    root = Path(root)
+    return [FileState(file.place(root), _state(file, root)) for file in dataset.files]
 
 
 def fetch(

@@ -263,6 +263,15 @@ def test_without_a_published_checksum_the_first_download_is_held_to(
     assert [s.state for s in check(dataset, root)] == ["present"]
 
 
+def test_a_file_that_serves_as_well_is_found(tmp_path: Path) -> None:
+    file = {"path": "a.zip", "instead": ["b.npz"], "urls": ["u"], "first_seen": True}
+    dataset = _dataset(tmp_path, {"files": [file]})
+    assert check(dataset, tmp_path)[0] == (tmp_path / "a.zip", "missing")
+    (tmp_path / "b.npz").write_bytes(CONTENT)
+    assert check(dataset, tmp_path)[0] == (tmp_path / "b.npz", "present")
+    assert fetch(dataset, tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
