@@ -163,7 +163,8 @@ def test_a_finished_experiment_has_nothing_left(capsys: pytest.CaptureFixture[st
 def test_tables_fit_a_terminal_and_say_time_in_words(
     capsys: pytest.CaptureFixture[str], verb: str
 ) -> None:
-    code, out, err = out_of(capsys, verb, "layers=3,4,5", "scale=paper", "seeds=1-60")
+    words = ["experiment=mixing_depth,mcc_sweep", "layers=3,4,5", "scale=paper", "seeds=1-60"]
+    code, out, err = out_of(capsys, verb, *words)
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     assert " min" in out
@@ -193,7 +194,7 @@ def test_a_torn_last_line_is_a_warning(capsys: pytest.CaptureFixture[str]) -> No
     path = open_store(composition.results, "quick").paths.rows(composition.task)
     with path.open("a") as file:
         file.write('{"schema": 1')
-    code, out, err = out_of(capsys, "plan", "--json")
+    code, out, err = out_of(capsys, "plan", f"experiment={NAME}", "--json")
     assert code == 0
     assert json.loads(out)[0]["done"] == 1
     assert err.startswith("repro: warning: ")
