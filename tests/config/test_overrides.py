@@ -72,7 +72,7 @@ def test_words_are_read_as_hydra_reads_them(
         ("experiment=identifiabilty_2d", "nearest valid name is experiment=identifiability_2d"),
         ("model=iflw", "nearest valid name is model=iflow"),
         ("training/schedule=plato", "nearest valid name is training/schedule=plateau"),
-        ("model.name=ivae", "write model=iflow|"),
+        ("model.name=ivae", "|iflow|"),
         ("hydra.run.dir=x", "is not a key"),
         ("title=x", "is not a key"),
         ("~data.dim", "cannot be removed"),

@@ -39,8 +39,10 @@ def make_config(tree):
     """Returns a maker of science configs: a model's name and overrides in, the frozen one out."""
 
     def make(model, *words):
-        all_words = [f"model={model}", *TINY, *OF_THE_MODEL[model], *words]
-        [cell] = compose_defaults(tree, all_words).cells
+        defaults = [f"model={model}", *TINY, *OF_THE_MODEL[model]]
+        by_key = {word.partition("=")[0].removeprefix("data."): word for word in defaults}
+        by_key |= {word.partition("=")[0].removeprefix("data."): word for word in words}
+        [cell] = compose_defaults(tree, list(by_key.values())).cells
         return cell.config
 
     return make
