@@ -22,6 +22,7 @@ from repro.models.image_features import (
     require_inception,
     train_classifier,
 )
+from repro.models.pixels import bits_per_dim
 
 ROWS = 250  # images a pass; fixed, so that a seed's numbers do not depend on where it runs
 
@@ -87,7 +88,7 @@ def in_parts(measure: Callable[[slice], Tensor], count: int) -> Tensor:
 
 def bits(nats: Tensor, values: int) -> dict[str, float]:
     """Mean and standard error, over images, of costs (N,) in nats as bits per dimension."""
-    each = nats.double() / (values * math.log(2))
+    each = bits_per_dim(nats.double(), values)
     return {"mean": float(each.mean()), "se": float(each.std() / math.sqrt(len(each)))}
 
 

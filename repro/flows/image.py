@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -225,11 +223,6 @@ def zero_convolution(inputs: int, outputs: int) -> nn.Conv2d:
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def normal_log_density(z: Tensor) -> Tensor:
-    """Log-density (B,) in nats of a standard normal at z (B, D)."""
-    return -0.5 * (z * z + math.log(2 * math.pi)).sum(dim=-1)
 
 
 def _joined(x: Tensor, condition: Tensor | None, condition_channels: int) -> Tensor:

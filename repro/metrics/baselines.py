@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from repro.metrics.identifiability import mean_correlation, within_segment_mcc
 
 Floats = NDArray[np.float64]
-BASELINES = ("x", "pca", "zca", "segment_means", "supervised_linear")
-SUPERVISED = ("segment_means", "supervised_linear")  # these look at the sources
+BASELINES = ("x", "pca", "zca", "segment_means", "supervised_linear")  # the last two look at s
 
 
 def estimate(name: str, s: ArrayLike, x: ArrayLike, segment: ArrayLike) -> Floats:

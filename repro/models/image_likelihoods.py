@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from repro.flows.image import normal_log_density
 from repro.flows.multiscale import FlowShape, MultiScaleFlow
 from repro.models.image_networks import Conditioner, ImageDecoder
+from repro.models.normal import log_normal
 
 Image = tuple[int, int, int]  # channels, height, width
 
@@ -36,7 +36,7 @@ class FlowLikelihood(nn.Module):
     def log_density(self, y: Tensor, features: Tensor | None) -> Tensor:
         """Log p(y | features) (B,) in nats, of y (B, C, H, W)."""
         z, log_det = self.flow(y, self._conditions(features))
-        return normal_log_density(z) + log_det
+        return log_normal(z) + log_det
 
     def sample(self, normals: Tensor, features: Tensor | None) -> Tensor:
         """Images y (B, C, H, W) from standard normals (B, CHW)."""
@@ -70,7 +70,7 @@ class GaussianLikelihood(nn.Module):
         assert features is not None, "'features' are what the decoder makes its means from."
         standard = (y - self.decoder(features)) * (-self.log_scale).exp()
         log_scales = math.prod(self.image) * self.log_scale
-        return normal_log_density(standard.flatten(1)) - log_scales
+        return log_normal(standard.flatten(1)) - log_scales
 
     def sample(self, normals: Tensor, features: Tensor | None) -> Tensor:
         """Mean images (B, C, H, W); the normals are not used."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from repro.models.likelihoods import LIKELIHOODS
+from repro.models.normal import log_normal
 from repro.models.posterior_flow import make_posterior_flow
 
-LOG_2PI = math.log(2 * math.pi)
 ANNEALINGS = ("none", "joint", "kl")
 
 
@@ -122,8 +121,3 @@ class Maxout(nn.Module):
         for part in parts[1:]:
             largest = torch.maximum(largest, part)
         return largest
-
-
-def log_normal(z: Tensor) -> Tensor:
-    """Log-density (...) of a standard normal at z (..., Z), in nats."""
-    return -0.5 * (z * z + LOG_2PI).sum(dim=-1)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from repro.flows.planar import Planar
-from repro.models.latent_gaussian import log_normal
+from repro.models.normal import log_normal
 
 LogJoint = Callable[[Tensor], Tensor]  # latents (M, N, Z) -> log p(x, z) (M, N) in nats
 NODES = 24  # Gauss-Hermite nodes a latent with which bounds are measured

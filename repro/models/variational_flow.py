@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from repro.models.base import count_parameters
 from repro.models.flow_stacks import make_stack
 from repro.models.latents import ContinuousLatent, DiscreteLatent, Latent, NoLatent
+from repro.models.normal import log_normal
 from repro.randomness import keep_masks
 
 
@@ -74,7 +75,7 @@ class VariationalFlow(nn.Module):
             if masks is not None and masks.shape[-1] != x.shape[0]:
                 own = torch.cat([masks] * (x.shape[0] // masks.shape[-1]), dim=-1)
             z, log_det = self.flow(x, own, context)
-            return -0.5 * (z * z + math.log(2 * math.pi)).sum(dim=-1) + log_det
+            return log_normal(z) + log_det
 
         return log_density
 

@@ -1,4 +1,4 @@
-"""Rank correlation with an interval, and whether two groups spread alike."""
+"""Rank correlation with an interval, and whether groups spread alike."""
 
 from __future__ import annotations
 
@@ -54,13 +54,4 @@ def brown_forsythe(*groups: Sequence[float] | NDArray[np.floating]) -> tuple[flo
     Source: Brown & Forsythe 1974; scipy.stats.levene(center="median").
     """
     found = stats.levene(*(np.asarray(group, dtype=float) for group in groups), center="median")
-    return float(found.statistic), float(found.pvalue)
-
-
-def levene(*groups: Sequence[float] | NDArray[np.floating]) -> tuple[float, float]:
-    """Return the statistic and p of the test that all groups spread alike about their means.
-
-    Source: Levene 1960; scipy.stats.levene(center="mean").
-    """
-    found = stats.levene(*(np.asarray(group, dtype=float) for group in groups), center="mean")
     return float(found.statistic), float(found.pvalue)

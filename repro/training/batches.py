@@ -78,8 +78,7 @@ class Batches:
 
     `order` "fixed" repeats one permutation in every epoch (the released DataLoaderGPU),
     "reshuffle" draws a new one each epoch (the released DataLoader). The last batch of an epoch
-    is smaller when B does not divide N, or left out with `drop_last`. Seeds with the same model
-    seed share their order.
+    is smaller when B does not divide N. Seeds with the same model seed share their order.
     """
 
     def __init__(
@@ -88,35 +87,28 @@ class Batches:
         model_seeds: Sequence[int],
         batch_size: int,
         order: str,
-        drop_last: bool = False,
     ) -> None:
         self._data = list(data)
         first = self._data[0]
         self._count = first.values.shape[0] if isinstance(first, Shared) else first.shape[1]
         self._device = first.values.device if isinstance(first, Shared) else first.device
         self._batch_size, self._reshuffle = batch_size, order == "reshuffle"
-        self._end = self._count - self._count % batch_size if drop_last else self._count
         self._sources = {seed: generator(seed, "order") for seed in dict.fromkeys(model_seeds)}
         self._orders: dict[int, Tensor] = {}
         self._model_seeds = list(model_seeds)
         self._row = torch.arange(len(model_seeds), device=self._device)[:, None]
         self._start = 0
-        self.rows = min(batch_size, self._end)
+        self.rows = min(batch_size, self._count)
         self._shuffle()
-
-    @property
-    def per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return batches_per_epoch(self._end, self._batch_size)
 
     @property
     def starts_epoch(self) -> bool:
         """Whether the next batch is the first of an epoch."""
-        return self._start == 0 or self._start >= self._end
+        return self._start == 0 or self._start >= self._count
 
     def next(self) -> tuple[Tensor, ...]:
         """The next batch (S, B, ...) of each data tensor."""
-        if self._start >= self._end:
+        if self._start >= self._count:
             self._start = 0
             if self._reshuffle:
                 self._shuffle()

@@ -109,7 +109,7 @@ class Milestones(Schedule):
         super().__init__(rate, seeds, device)
         self.at, self.factor = tuple(at), factor
 
-    def after_iteration(self, iteration: int) -> None:
+    def advance(self, iteration: int) -> None:
         """Set the rates (S,) of the next iteration."""
         passed = sum(iteration + 1 >= milestone for milestone in self.at)
         self.rates.fill_(self.initial * self.factor**passed)

@@ -12,9 +12,9 @@ from repro.flows.image import (
     ImageCoupling,
     LUConvolution,
     Squeeze,
-    normal_log_density,
 )
 from repro.flows.multiscale import FlowShape, MultiScaleFlow
+from repro.models.normal import log_normal
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 FEATURES = 2
@@ -103,7 +103,7 @@ def test_every_parameter_of_a_flow_learns(name):
     flow, conditions = a_flow(name)
     many = None if conditions is None else [c.repeat(20, 1, 1, 1) for c in conditions]
     z, log_det = flow(normals(60, 1, 4, 4), many)
-    (normal_log_density(z) + log_det).mean().backward()
+    (log_normal(z) + log_det).mean().backward()
     still = [n for n, p in flow.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == []
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from repro.training.batches import Batches, Shared
+from repro.training.batches import Batches, Shared, batches_per_epoch
 from repro.training.fit import Fit, FitHooks, StopTraining
 from repro.training.noise import NoiseSource
 from repro.training.schedules import Schedule
@@ -189,7 +189,7 @@ def test_a_pack_whose_seeds_have_all_diverged_stops_with_the_epoch(setup):
     fit = setup.fit(PACK, updates=30, x=x)
     fit.run(FitHooks())
     assert fit.diverged_at.tolist() == [0, 0, 0]
-    assert fit.iteration == fit.batches.per_epoch
+    assert fit.iteration == batches_per_epoch(setup.rows, setup.batch_size)
 
 
 def test_fits_are_of_the_seeds_alone(setup, equal_rows):

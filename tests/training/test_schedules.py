@@ -5,7 +5,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from repro.errors import ConfigError
-from repro.training.schedules import LOW, Cosine, Plateau, Schedule, make_schedule
+from repro.training.schedules import LOW, Cosine, Milestones, Plateau, Schedule, make_schedule
 
 RATE = 1e-3
 
@@ -135,6 +135,14 @@ def test_a_schedule_remembers_the_first_iteration_at_a_low_rate():
     first = next(i for i, rate in enumerate(rates) if rate < LOW)
     assert cosine.low_at.tolist() == [first, first]
     assert constant.low_at.tolist() == [-1, -1]
+
+
+def test_a_milestone_that_makes_the_rate_low_is_remembered():
+    schedule = Milestones(10 * LOW, 2, at=[3, 6], factor=0.25)
+    for iteration in range(8):
+        schedule.after_iteration(iteration)
+    assert schedule.low_at.tolist() == [6, 6]
+    assert schedule.rates.tolist() == [10 * LOW * 0.25**2] * 2
 
 
 def test_each_seed_becomes_slow_by_itself_and_keeps_the_iteration_through_a_checkpoint():
