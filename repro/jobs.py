@@ -68,9 +68,7 @@ class Context:
 
     device: str = "cpu"
     checkpoint: Path | None = None  # where this job's checkpoint belongs; None: keep none
-    resume_from: Path | None = (
-        None  # a checkpoint of the same config whose seeds include the job's
-    )
+    resume_from: Path | None = None  # a checkpoint of the same config, its seeds and maybe more
     checkpoint_minutes: float = 5.0
     data: Path = Path("data")  # where downloaded data sets are
     tf32: bool = False  # whether a GPU may round the factors of its products to 10 bits

@@ -70,7 +70,7 @@ def correlation(
     unit: str | None = None,
     within: str | None = None,
 ) -> Estimate:
-    """Spearman's rank correlation of the first two; of a third one's ranks their shares go out.
+    """Spearman's rank correlation of the first two; given a third, the partial one.
 
     With `within: data_seed` each value is taken relative to its data seed's mean over model
     seeds, which asks whether initialisations that do better on one also do better on the other.
@@ -91,7 +91,10 @@ def correlation(
 
 
 def _partial(ranks: pd.DataFrame, unit: str) -> Estimate:
-    """Spearman's partial rho with Fisher's interval: n - 4 in place of n - 3."""
+    """Spearman's partial rho, with Bonett and Wright's interval for one variable held fixed.
+
+    So n - 4 stands in place of n - 3.
+    """
     inverse = np.linalg.inv(np.corrcoef(ranks.to_numpy().T))
     rho = float(-inverse[0, 1] / (inverse[0, 0] * inverse[1, 1]) ** 0.5)
     n = len(ranks)

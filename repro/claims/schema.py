@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SCALES = (
-    "paper",
-    "reduced",
-)  # whose rows decide where a claim does not say: the first that has any
+# Whose rows decide where a claim does not say: those of the first scale that has any.
+SCALES = ("paper", "reduced")
 REDUCTIONS = ("mean", "sd", "min", "max", "median", "sum")
 COMPARISONS = ("above", "below", "within", "equals", "differs_from")
 

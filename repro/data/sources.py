@@ -96,6 +96,11 @@ def generate(data: Mapping[str, Any], data_seed: int) -> Sources:
     )
 
 
+def has_exact_density(data: Mapping[str, Any]) -> bool:
+    """Whether `oracle_log_likelihood` knows the density of a data config: Gaussian, no noise."""
+    return data["prior"] == "gauss" and data["noise"] == 0
+
+
 def oracle_log_likelihood(sources: Sources, data: Mapping[str, Any]) -> Floats:
     """The exact log p(x|u) of each point (N,) in nats, by change of variables through the mixing.
 
@@ -105,7 +110,7 @@ def oracle_log_likelihood(sources: Sources, data: Mapping[str, Any]) -> Floats:
     Source: change of variables through the known mixing network.
     """
     recipe = _read(data)
-    if recipe.prior != "gauss" or recipe.noise > 0:
+    if not has_exact_density(data):
         raise DataError(
             f"no exact density for prior {recipe.prior!r} with noise {recipe.noise:g}; "
             "use data.prior=gauss data.noise=0"

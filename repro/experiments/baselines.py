@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repro.data.sources import Sources, generate, oracle_log_likelihood
+from repro.data.sources import Sources, generate, has_exact_density, oracle_log_likelihood
 from repro.jobs import Context, Interrupted, Outcome, SeedPair
 from repro.metrics.baselines import baseline_scores
 
@@ -29,6 +29,6 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
 
 
 def _oracle(sources: Sources, data: dict[str, Any]) -> dict[str, float]:
-    if data["prior"] != "gauss" or data["noise"] > 0:
+    if not has_exact_density(data):
         return {}
     return {"oracle_log_likelihood": float(oracle_log_likelihood(sources, data).mean())}

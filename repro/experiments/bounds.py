@@ -1,4 +1,4 @@
-"""Measures stacked latent Gaussian models on images: free energy, -log p, and a check of both."""
+"""Free energy and -log p, in nats, of stacked latent Gaussian models on images, and a check."""
 
 from __future__ import annotations
 

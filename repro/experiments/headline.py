@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from repro.data.held_out import first_of_each_segment, fresh
-from repro.data.sources import Sources, oracle_log_likelihood
+from repro.data.sources import Sources, has_exact_density, oracle_log_likelihood
 from repro.experiments.evaluation import Noise, identifiability, latents, likelihoods
 from repro.jobs import SeedPair
 from repro.metrics.geometry import geometry
@@ -63,14 +63,10 @@ def measure(
 
 
 def _of_the_data(train: Sources, config: Mapping[str, Any]) -> dict[str, Any]:
-    if not _closed_form(config):
+    if not has_exact_density(config["data"]):
         return {}
     density = oracle_log_likelihood(train, config["data"])
     return {"oracle_log_likelihood": float(density.mean())}
-
-
-def _closed_form(config: Mapping[str, Any]) -> bool:
-    return config["data"]["prior"] == "gauss" and config["data"]["noise"] == 0
 
 
 def _on_held_out(

@@ -1,4 +1,4 @@
-"""What a latent-variable model with an auxiliary variable offers to training and evaluation."""
+"""What a latent-variable model with an auxiliary variable offers, and how models are counted."""
 
 from __future__ import annotations
 

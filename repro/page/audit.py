@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from repro.page.content import Content
-from repro.page.words import Line, number
+from repro.page.words import Line, cell, number
 
 PAPERS = ("iflow", "re_iflow", "lekanne_deprez")  # whose claims the page is about
 REPORT = "../results/report.md"
@@ -46,8 +46,4 @@ def _effects(content: Content) -> str:
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heads = list(heads)
     lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|").replace("\n", " ")
+    return "".join(f"| {' | '.join(cell(text) for text in line)} |\n" for line in lines)

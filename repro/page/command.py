@@ -16,9 +16,9 @@ from repro.page.render import headline_table, write
 
 
 def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
-    """Write report.html and report.md and return their paths; with `readme` written tables too.
+    """Write report.html and report.md and return the paths of all that is written.
 
-    Those are in README.md and in docs/audit.md.
+    With `readme` the tables in README.md and docs/audit.md are written too.
 
     Without `scale=` the claims' own scales count and the files lie in the results folder; with
     it, rows and figures of that scale alone do, and the files lie in the scale's folder.

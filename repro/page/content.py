@@ -14,9 +14,9 @@ from repro.page import words
 from repro.page.effects import Effect, effects
 from repro.page.evidence import Shelf, fullest
 from repro.page.images import Picture, inline
+from repro.page.papers import Paper, load_papers
 from repro.page.provenance import Provenance, provenance
 from repro.page.settings import Settings, read_settings
-from repro.report.papers import Paper, load_papers
 
 
 @dataclass(frozen=True)

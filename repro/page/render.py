@@ -51,7 +51,7 @@ def headline_table(content: Content) -> str:
             one.n,
             f"**{one.verdict}**",
         )
-        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+        lines.append(f"| {' | '.join(words.cell(text) for text in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -86,11 +86,7 @@ def _environment(escape: bool) -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=escape, trim_blocks=True, lstrip_blocks=True
     )
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-    found.filters["cell"] = _cell
+    found.filters["cell"] = words.cell
     found.filters["number"] = words.number
     found.filters["markdown"] = lambda text: Markup(renderer.render(text))
     return found
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|").replace("\n", " ")

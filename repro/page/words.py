@@ -161,6 +161,11 @@ def p_value(p: float) -> str:
     return DASH if math.isnan(p) else "< 1e-6" if p < 1e-6 else f"{p:.2g}"
 
 
+def cell(text: str) -> str:
+    """A text as a cell of a Markdown table."""
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
 def _value(one: Judgement) -> str:
     value = one.estimate.value
     whole = one.estimate.exact and not math.isnan(value) and value == int(value)

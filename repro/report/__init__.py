@@ -1,1 +1,1 @@
-"""What the stored rows say: statistics and, built on them, the report."""
+"""Statistics: intervals, tests, effect sizes and sample sizes, of numbers by seed."""

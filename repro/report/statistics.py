@@ -17,8 +17,8 @@ BOOTSTRAP_RESAMPLES = 9999
 class Interval:
     """A mean over seeds with its sample sd (ddof 1), the two bounds and how they were found.
 
-    `method` is "student-t", "bca-bootstrap", "welch-t", "newcombe" or, where n < 2 leaves no
-    interval, "none"; what does not exist is nan.
+    `method` is "student-t", "bca-bootstrap", "welch-t", "newcombe", "newcombe-paired" or, where
+    n < 2 leaves no interval, "none"; what does not exist is nan.
     """
 
     mean: float

@@ -42,6 +42,11 @@ def _packs(paths: StorePaths, id: str) -> dict[Path, set[SeedPair]]:
     return packs
 
 
+def groups(paths: StorePaths, id: str) -> list[set[SeedPair]]:
+    """Returns the seeds of each checkpoint of a config that is on disk."""
+    return [pack for checkpoint, pack in _packs(paths, id).items() if checkpoint.exists()]
+
+
 def find_checkpoint(paths: StorePaths, id: str, seeds: Collection[SeedPair]) -> Path | None:
     """Returns the newest checkpoint of a config that holds all of `seeds`, or None."""
     ages = {}

@@ -19,7 +19,12 @@ WORKER_ENVIRONMENT: dict[str, str] = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "THP_MEM_ALLOC_ENABLE": "1",
 }
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREAD_COUNTS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 
 
 def cores() -> int:
@@ -125,6 +130,6 @@ class LocalOptions:
         gpus = visible_gpus() if gpus is None else gpus
         count = self.workers or len(gpus) * self.workers_per_gpu or 1
         share = self.threads or threads or max(1, cores() // count)
-        common = {**WORKER_ENVIRONMENT, **dict.fromkeys(_THREADS, str(share))}
+        common = {**WORKER_ENVIRONMENT, **dict.fromkeys(THREAD_COUNTS, str(share))}
         shown = [gpus[number % len(gpus)] if gpus else "" for number in range(count)]
         return [{**common, "CUDA_VISIBLE_DEVICES": gpu, **self.environment} for gpu in shown]

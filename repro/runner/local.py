@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import queue
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from repro.errors import StoreError
@@ -19,6 +15,7 @@ from repro.jobs import Job, SeedPair
 from repro.runner import protocol
 from repro.runner.durations import counted
 from repro.runner.execute import tidy
+from repro.runner.interrupts import interrupts
 from repro.runner.launch import LocalOptions
 from repro.runner.ledger import Ledger, halves, keys_of
 from repro.runner.locking import check_locks
@@ -52,30 +49,12 @@ def run_local(
     try:
         if run.queue:
             check_locks(store.paths.claims)
-            with _interrupts(run.inbox):
+            with interrupts(lambda: run.inbox.put(Message(-1, "interrupt"))):
                 run.drive()
     finally:
         reporter.close()
     reporter.run_ended(run.ledger.summary)
     return run.ledger.summary
-
-
-@contextmanager
-def _interrupts(inbox: Inbox) -> Iterator[None]:
-    """Turns SIGINT and SIGTERM into messages, where this is the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        inbox.put(Message(-1, "interrupt"))
-
-    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

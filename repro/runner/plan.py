@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from repro.config.compose import Composition
 from repro.jobs import Cell, Job, SeedPair
+from repro.runner import checkpoints
 from repro.runner.memory import mib_a_worker, seeds_that_fit
 from repro.runner.paths import StorePaths
 from repro.runner.sharing import local_options
@@ -150,20 +150,6 @@ def pack(
     return packs + _even(sorted(rest), seeds_per_pack)
 
 
-def checkpoint_groups(paths: StorePaths, id: str) -> list[set[SeedPair]]:
-    """The seeds of each checkpoint of a config, read from the lists beside the checkpoints."""
-    groups = []
-    for sidecar in sorted(paths.checkpoints.glob(f"{id}-*.json")):
-        try:
-            listed = json.loads(sidecar.read_text())["seeds"]
-            group = {SeedPair(*pair) for pair in listed}
-        except (OSError, ValueError, TypeError, KeyError):
-            continue  # deleted meanwhile, or damaged: its seeds begin anew
-        if sidecar.with_suffix(".pt").exists():
-            groups.append(group)
-    return groups
-
-
 def _planned(cell: Cell, composition: Composition, store: StoreReader) -> PlannedCell:
     asked = frozenset(cell.seeds)
     statuses = store.done(cell.task, cell.id)
@@ -189,7 +175,7 @@ def _jobs(same: Sequence[PlannedCell], memory: Memory) -> list[Job]:
         return []
     launcher = composition.launcher
     options = local_options(launcher, composition.run)
-    groups = checkpoint_groups(first.paths, cell.id)
+    groups = checkpoints.groups(first.paths, cell.id)
     largest = _largest_pack(cell.mib_per_seed, launcher, options, memory)
     packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
     label = cell.arm or cell.config["model"]["name"]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from repro.errors import StoreError
 from repro.jobs import Job
 from repro.runner import protocol, slurm_queue
 from repro.runner.execute import tidy
+from repro.runner.interrupts import interrupts
 from repro.runner.ledger import Ledger, halves, keys_of, part
 from repro.runner.locking import check_locks
 from repro.runner.progress import Reporter
@@ -59,7 +58,7 @@ def run_slurm(
     try:
         if left:
             check_locks(store.paths.claims)
-            with _interrupts(run.interrupted):
+            with interrupts(run.interrupted.set):
                 run.submit(left)
                 run.watch()
             if run.interrupted.is_set():
@@ -68,24 +67,6 @@ def run_slurm(
         reporter.close()
     reporter.run_ended(run.ledger.summary)
     return run.ledger.summary
-
-
-@contextmanager
-def _interrupts(interrupted: threading.Event) -> Iterator[None]:
-    """Turns SIGINT and SIGTERM into an event, where this is the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        interrupted.set()
-
-    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass

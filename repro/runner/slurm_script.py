@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import ConfigError
-from repro.runner.launch import WORKER_ENVIRONMENT
+from repro.runner.launch import THREAD_COUNTS, WORKER_ENVIRONMENT
 from repro.runner.paths import StorePaths
 from repro.runner.plan import PlannedCell, jobs
 
@@ -45,8 +45,7 @@ def parameters(launcher: Mapping[str, Any]) -> dict[str, Any]:
 def environment(launcher: Mapping[str, Any], threads: int | None) -> dict[str, str]:
     """What a worker's environment adds to its task's; Slurm itself shows it its GPUs."""
     share = str(threads or launcher["cpus"])
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**WORKER_ENVIRONMENT, **dict.fromkeys(names, share)}
+    return {**WORKER_ENVIRONMENT, **dict.fromkeys(THREAD_COUNTS, share)}
 
 
 def script(launcher: Mapping[str, Any], folder: Path, tasks: int) -> str:

@@ -24,12 +24,12 @@ from repro.training.seed_stack import SeedStack
 
 
 class StopTraining(Exception):
-    """Raised by `fit` after its checkpoint is on disk, when it was asked to stop."""
+    """Raised by `Fit` after its checkpoint is on disk, when it was asked to stop."""
 
 
 @dataclass
 class FitHooks:
-    """What the caller of `fit` wants to hear and to have kept.
+    """What the caller of `Fit.run` wants to hear and to have kept.
 
     `after` is called with (zero-based iteration) for each iteration in `watch`, once its update
     is made: the moment at which the released code saves the checkpoint of that name.

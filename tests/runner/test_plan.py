@@ -10,9 +10,10 @@ import pytest
 from repro.config.compose import Composition, compose_tree
 from repro.config.tree import Tree
 from repro.jobs import SeedPair
+from repro.runner.checkpoints import groups
 from repro.runner.execute import keeps_arrays
 from repro.runner.paths import StorePaths
-from repro.runner.plan import checkpoint_groups, expected_seconds, jobs, open_store, pack, plan
+from repro.runner.plan import expected_seconds, jobs, open_store, pack, plan
 from repro.runner.store import Store
 
 TREE = Tree()
@@ -232,7 +233,7 @@ def test_checkpoints_are_found_on_disk_and_damaged_lists_are_stepped_over(tmp_pa
         (paths.checkpoints / f"{name}.json").write_text(text)
     for name in ("abc-1", "abc-2", "abc-3", "abd-1"):
         (paths.checkpoints / f"{name}.pt").write_bytes(b"")
-    assert checkpoint_groups(paths, "abc") == [{SeedPair(1, 1), SeedPair(2, 1)}]
+    assert groups(paths, "abc") == [{SeedPair(1, 1), SeedPair(2, 1)}]
 
 
 def test_an_interrupted_pack_is_a_pack_again(compose: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.schema.density import CURVES, TABULAR
-from repro.config.tasks.rules import Rules, steps
+from repro.config.tasks.rules import Rules, refuse_large_batch, steps
 from repro.errors import ConfigError
 
 DIMS = {"two_modes": 1, "gaussians": 2, **dict.fromkeys(CURVES, 2)}
@@ -30,11 +30,7 @@ def validate(config: Mapping[str, Any]) -> None:
     if model["match"] != "none" and model["match"] == model["latent"]:
         raise ConfigError("model.match names the model's own latent; use model.match=none")
     most = data.get("points") or data.get("train_rows") or training["batch_size"]
-    if training["batch_size"] > most:
-        raise ConfigError(
-            f"training.batch_size must be at most {most}, the number of points, got"
-            f" {training['batch_size']}; the nearest valid value is {most}"
-        )
+    refuse_large_batch(config, most, "points")
     if config["evaluation"]["every"] > training["updates"]:
         raise ConfigError(
             f"evaluation.every must be at most training.updates={training['updates']}, got"

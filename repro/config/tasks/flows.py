@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.config.tasks.rules import Rules, steps
+from repro.config.tasks.rules import Rules, refuse_large_batch, steps
 from repro.errors import ConfigError
 
 
@@ -15,12 +15,7 @@ def check_batch(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: with the number of points.
     """
-    batch, most = config["training"]["batch_size"], config["data"]["points"]
-    if batch > most:
-        raise ConfigError(
-            f"training.batch_size must be at most {most}, the number of points, got {batch};"
-            f" the nearest valid value is {most}"
-        )
+    refuse_large_batch(config, config["data"]["points"], "points")
 
 
 def check_sources(config: Mapping[str, Any]) -> None:

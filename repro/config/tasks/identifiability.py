@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.tasks.rules import Rules
+from repro.config.tasks.rules import Rules, refuse_large_batch
 from repro.errors import ConfigError
 
 FEWEST = 8  # points of a segment on either side of a split: below it no two-sample test is made
@@ -64,12 +64,7 @@ def check_batch(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: with the number of points.
     """
-    batch, most = config["training"]["batch_size"], points(config["data"])
-    if batch > most:
-        raise ConfigError(
-            f"training.batch_size must be at most {most}, the number of points, got {batch};"
-            f" the nearest valid value is {most}"
-        )
+    refuse_large_batch(config, points(config["data"]), "points")
 
 
 def check_primary(config: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ def validate(config: Mapping[str, Any]) -> None:
     if evaluation["sheet"] > evaluation["samples"]:
         raise ConfigError(
             f"evaluation.sheet must be at most evaluation.samples={evaluation['samples']}, got"
-            f" {evaluation['sheet']}"
+            f" {evaluation['sheet']}; the nearest valid value is {evaluation['samples']}"
         )
     _check_levels(data, model)
     if model["name"] == "nvf_image":
@@ -75,10 +75,11 @@ def _check_latent(model: Mapping[str, Any]) -> None:
         raise ConfigError(
             "model.likelihood=gaussian needs a latent; write model.latent=continuous"
         )
-    if model["prior_width"] % model["prior_heads"]:
+    width, heads = model["prior_width"], model["prior_heads"]
+    if width % heads:
         raise ConfigError(
-            f"model.prior_width={model['prior_width']} must be a multiple of model.prior_heads="
-            f"{model['prior_heads']}"
+            f"model.prior_width={width} must be a multiple of model.prior_heads={heads};"
+            f" the nearest valid value is {max(1, round(width / heads)) * heads}"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.config.tasks.rules import Rules, steps
+from repro.config.tasks.rules import Rules, refuse_large_batch, steps
 from repro.errors import ConfigError
 
 TRAIN_IMAGES = {"digits": 1500, "mnist": 60_000, "fashion-mnist": 60_000}
@@ -58,11 +58,7 @@ def _check_counts(config: Mapping[str, Any]) -> None:
             f" {data['validation']}; the nearest valid value is {images - 1}"
         )
     most = (images - data["validation"]) * data.get("per_image", 1)
-    if config["training"]["batch_size"] > most:
-        raise ConfigError(
-            f"training.batch_size must be at most {most}, the number of training data, got"
-            f" {config['training']['batch_size']}; the nearest valid value is {most}"
-        )
+    refuse_large_batch(config, most, "training data")
 
 
 def _check_likelihood(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:

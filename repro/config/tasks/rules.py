@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from repro.errors import ConfigError
+
 Config = Mapping[str, Any]  # a science config
 
 
@@ -25,6 +27,20 @@ class Rules:
     kinds: Mapping[str, tuple[str, ...]]
     updates: Callable[[Config], int]
     validate: Callable[[Config], None] = _nothing_to_tie
+
+
+def refuse_large_batch(config: Config, most: int, what: str) -> None:
+    """Refuse batches larger than the data set.
+
+    Raises:
+        ConfigError: with the number of `what`, at most which a batch may hold.
+    """
+    batch = config["training"]["batch_size"]
+    if batch > most:
+        raise ConfigError(
+            f"training.batch_size must be at most {most}, the number of {what}, got {batch};"
+            f" the nearest valid value is {most}"
+        )
 
 
 def steps(config: Config) -> int:

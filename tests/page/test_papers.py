@@ -8,7 +8,7 @@ import pytest
 
 from repro.config.tree import conf_folder
 from repro.errors import ConfigError
-from repro.report.papers import load_papers
+from repro.page.papers import load_papers
 
 
 def test_every_paper_of_the_project_is_described() -> None:
