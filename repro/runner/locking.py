@@ -186,6 +186,7 @@ _PROBE = """
 import sys
 from pathlib import Path
 from repro.runner.locking import claim
+print("begun", flush=True)
 first, second = claim(Path(sys.argv[1])), claim(Path(sys.argv[1]))
 sys.exit(0 if first is not None and second is None else 3)
 """
@@ -194,14 +195,17 @@ sys.exit(0 if first is not None and second is None else 3)
 def _abandon(process: subprocess.Popen[str]) -> None:
     """Kills a process, but does not wait for one that hangs in the system."""
     process.kill()
-    if process.stderr is not None:
-        process.stderr.close()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=1.0)
 
 
 def check_locks(folder: Path, deadline: float = 30.0) -> None:
     """Tries a lock in `folder` from a process of its own, because a lock can hang for ever on NFS.
+
+    The deadline counts from the attempt: on a busy machine a process may take long to start.
 
     Raises:
         StoreError: Locks are refused, hang, or are granted twice.
@@ -210,11 +214,13 @@ def check_locks(folder: Path, deadline: float = 30.0) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _PROBE, str(path)],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
+    assert process.stdout is not None
+    process.stdout.readline()  # it has begun, or is gone
     try:
         _, complaint = process.communicate(timeout=deadline)
     except subprocess.TimeoutExpired:

@@ -139,6 +139,14 @@ def test_the_probe_tells_locks_that_exclude_nobody_from_locks_that_hang(
     monkeypatch.setattr(locking, "_PROBE", "import sys; sys.exit(3)")
     with pytest.raises(StoreError, match="granted twice"):
         check_locks(tmp_path)
-    monkeypatch.setattr(locking, "_PROBE", "import time; time.sleep(60)")
+    monkeypatch.setattr(locking, "_PROBE", "import time; print(flush=True); time.sleep(60)")
     with pytest.raises(StoreError, match=r"no answer within 0\.2 s"):
         check_locks(tmp_path, deadline=0.2)
+
+
+def test_a_probe_that_is_slow_to_start_is_no_hanging_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = f"import time\ntime.sleep(0.7)\n{locking._PROBE}"
+    monkeypatch.setattr(locking, "_PROBE", slow)
+    check_locks(tmp_path, deadline=0.6)
