@@ -52,8 +52,7 @@ def complaint(row: object) -> str | None:
         if not isinstance(row[name], kind) or isinstance(row[name], bool):
             return f"its {name!r} is a {type(row[name]).__name__}"
     if row["schema"] != SCHEMA:
-        newer = " (a newer version of repro wrote it: update)" if row["schema"] > SCHEMA else ""
-        return f"its schema is {row['schema']}, and this version reads {SCHEMA}{newer}"
+        return f"its schema is {row['schema']}, and this version reads {SCHEMA}"
     if row["status"] not in STATUSES:
         return f"its status {row['status']!r} is none of {', '.join(STATUSES)}"
     return None
@@ -131,15 +130,33 @@ def _is_stale(row: object) -> bool:
     return isinstance(row, dict) and type(row.get("schema")) is int and row["schema"] < SCHEMA
 
 
+def _remedy(row: Row | None, path: Path) -> str:
+    """What to do about a line that is not a row; one of a newer version is not to be deleted."""
+    schema = row.get("schema") if isinstance(row, dict) else None
+    if type(schema) is int and schema > SCHEMA:
+        return (
+            f"A newer version of repro wrote it: update repro, or write to other results than "
+            f"{path.parent.parent} with paths.results=FOLDER."
+        )
+    return (
+        "Restore this line from version control, or delete it and run the same command again to "
+        "make its row anew."
+    )
+
+
 def parse(content: bytes, path: Path, first: int = 1) -> Parsed:
     """Returns the rows in `content`; `path` and the number of its `first` line are for messages.
 
-    A last line without its newline is torn, the trace of a killed writer, unless it is whole.
+    A last line without its newline is torn, the trace of a killed writer, unless it is whole: a
+    part of a row is never JSON.
 
     Raises:
         StoreError: A line that was finished is not a row.
     """
     *lines, last = content.split(b"\n")
+    torn = last if _decode(last)[0] is None else b""
+    if not torn and last:
+        lines.append(last)
     rows: list[Row] = []
     stale = 0
     for number, line in enumerate(lines, start=first):
@@ -148,14 +165,6 @@ def parse(content: bytes, path: Path, first: int = 1) -> Parsed:
             stale += 1
             continue
         if row is None or wrong is not None:
-            raise StoreError(
-                f"{path}:{number}: not a row, because {wrong}. Restore this line from version "
-                "control, or delete it and run the same command again to make its row anew."
-            )
+            raise StoreError(f"{path}:{number}: not a row, because {wrong}. {_remedy(row, path)}")
         rows.append(row)
-    row, wrong = _decode(last) if last else (None, None)
-    if _is_stale(row):
-        return Parsed(rows, b"", stale + 1)
-    if row is None or wrong is not None:
-        return Parsed(rows, last, stale)
-    return Parsed([*rows, row], b"", stale)
+    return Parsed(rows, torn, stale)

@@ -124,7 +124,6 @@ def test_a_line_that_is_being_written_is_waited_for(store: Store) -> None:
         (b"{torn", "not JSON"),
         (b"[1]", "not a JSON object"),
         (b"", "not JSON"),
-        (json.dumps(row(2, schema=2)).encode(), "schema is 2"),
         (json.dumps(row(2, status="fine")).encode(), "status"),
         (json.dumps(row("2")).encode(), "data_seed"),
         (json.dumps({k: v for k, v in row(2).items() if k != "metrics"}).encode(), "metrics"),
@@ -143,6 +142,24 @@ def test_a_bad_finished_line_is_an_error_that_names_it(store: Store, bad: bytes,
         with pytest.raises(StoreError, match=rf"fake\.jsonl:2: .*{why}") as caught:
             call()
         assert "run the same command again" in str(caught.value)
+    assert path_of(store).read_bytes() == content
+
+
+def test_a_row_of_a_newer_version_is_not_to_be_deleted(store: Store) -> None:
+    store.append("fake", [row(1)])
+    with path_of(store).open("a") as file:
+        file.write(json.dumps(row(2, schema=2)) + "\n")
+    with pytest.raises(StoreError, match=r"schema is 2, .*update repro") as caught:
+        store.done("fake", ID)
+    assert "delete" not in str(caught.value)
+
+
+def test_a_wrong_last_line_without_its_newline_is_never_cut_off(store: Store) -> None:
+    store.append("fake", [row(1)])
+    content = path_of(store).read_bytes() + json.dumps(row(2, status="fine")).encode()
+    path_of(store).write_bytes(content)
+    with pytest.raises(StoreError, match=r"fake\.jsonl:2: .*status"):
+        store.append("fake", [row(3)])
     assert path_of(store).read_bytes() == content
 
 
