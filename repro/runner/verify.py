@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from repro.config.compose import Composition, compose_defaults
+from repro.config.compose import Composition, compose_defaults, read_settings
 from repro.config.identity import filled
 from repro.config.nearest import suggestion
 from repro.config.schema import SCALES
@@ -80,16 +81,19 @@ class Verifier:
 
     Args:
         words: `id=`, `scale=`, `seeds=`, `model_seeds=` choose among the stored rows, `draw=` is
-            the seed of the choice among those that are left; the rest are ordinary overrides.
+            the seed of the choice among those that are left; the rest are overrides of how and
+            where it runs.
 
-    Raises: ConfigError for a word that does not exist.
+    Raises: ConfigError for a word that does not exist, or that a stored row has settled.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
+        _refuse_bare_ids(words)
         pairs = dict(word.partition("=")[::2] for word in words)
         self.chosen = {key: value for key, value in pairs.items() if key in OWN_WORDS}
         rest = [word for word in words if word.partition("=")[0] not in OWN_WORDS]
         tree = Tree()
+        _refuse_science(tree, rest)
         self.composition: Composition = compose_defaults(tree, rest)
         self.rules: Rules = load_rules(tree.folder / "verify.yaml")
         scale = self.chosen.get("scale")
@@ -170,6 +174,22 @@ class Verifier:
             if word in self.chosen and one.row[key] not in parse_seeds(self.chosen[word], word):
                 return False
         return True
+
+
+def _refuse_bare_ids(words: Sequence[str]) -> None:
+    for word in words:
+        if re.fullmatch(r"[0-9a-f]{12}", word):
+            raise ConfigError(f"'{word}' is no KEY=VALUE; write id={word}")
+
+
+def _refuse_science(tree: Tree, words: Sequence[str]) -> None:
+    """Refuse words that say what is run: a stored row says that itself."""
+    for key in read_settings(tree, words):
+        if key in ("experiment", "arm") or tree.vocabulary.is_science(key):
+            raise ConfigError(
+                f"verify makes a stored row again as it is; leave out {key}, and choose the row by"
+                f" {', '.join(OWN_WORDS[:-1])} (repro verify --all-ids lists them)"
+            )
 
 
 def verify_words(words: Sequence[str], all_ids: bool = False) -> int:

@@ -69,6 +69,9 @@ def test_a_row_that_went_on_from_a_checkpoint_does_not_say_how_long_it_takes(
         (["seeds=2-1"], "seeds=1-2"),
         (["draw=x"], "draw"),
         (["devise=cpu"], "device"),
+        (["aaaaaaaaaaaa"], "write id=aaaaaaaaaaaa"),
+        (["experiment=mcc_sweep"], "leave out experiment"),
+        (["layers=3"], "leave out data.layers"),
     ],
 )
 def test_a_wrong_word_names_the_right_one(shelf: Store, words: list[str], hint: str) -> None:
