@@ -36,12 +36,15 @@ class Kept(NamedTuple):
 
 
 def cache_folder() -> Path | None:
-    """Where entries are; None where the environment wants none."""
+    """Where entries are; None where the environment wants none or knows no place."""
     named = os.environ.get("REPRO_CACHE")
-    if named is not None:
-        return None if named.strip().lower() in _OFF else Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "repro"
+    if named is not None and named.strip().lower() in _OFF:
+        return None
+    folder = Path(named or os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        return folder.expanduser() if named else folder.expanduser() / "repro"
+    except RuntimeError:  # a user without a home
+        return None
 
 
 class CompositionCache:

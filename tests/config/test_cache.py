@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from repro.config import cache
-from repro.config.cache import CompositionCache, Kept
+from repro.config.cache import CompositionCache, Kept, cache_folder
+from repro.config.compose import compose_defaults
 from repro.config.tree import Tree, conf_folder
+from repro.errors import ConfigError
 
 NAME = (("experiment", "per_dimension"),)  # its file names mcc_sweep, which it begins with
 
@@ -135,3 +137,17 @@ def test_old_entries_go_when_there_are_too_many(
     assert len(list(folder.iterdir())) <= 4
     assert CompositionCache(conf).load([("experiment", "name6")]) is not None
     assert CompositionCache(conf).load([("experiment", "name0")]) is None
+
+
+def test_a_user_without_a_home_keeps_nothing_and_is_told_what_to_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(number: int) -> Any:
+        raise KeyError(number)
+
+    for name in ("HOME", "REPRO_CACHE", "XDG_CACHE_HOME", "REPRO_SPILL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert cache_folder() is None
+    with pytest.raises(ConfigError, match=r"set HOME, or write paths\.spill=FOLDER"):
+        compose_defaults(Tree(), [])
