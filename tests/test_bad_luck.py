@@ -37,6 +37,18 @@ def test_output_that_does_not_fit_is_told_in_a_line(tmp_path: Path) -> None:
     assert line.endswith("make room and give the same command again")
 
 
+def test_the_readme_is_read_alike_whatever_the_locale(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    read = "import sys; from pathlib import Path; from repro.page.readme import parts; "
+    answer = subprocess.run(
+        [sys.executable, "-c", read + "parts(Path(sys.argv[1]))", str(root / "README.md")],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(root), "LC_ALL": "C", "PYTHONUTF8": "0",
+             "PYTHONCOERCECLOCALE": "0"},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+
+
 def test_a_folder_s_name_may_be_in_any_letters(tmp_path: Path) -> None:
     folder = tmp_path / "ünï çödé, (日本)=1"
     answer = shell(f"repro 'paths.results={folder}'", tmp_path, LC_ALL="C", PYTHONUTF8="0",

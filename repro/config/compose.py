@@ -122,6 +122,8 @@ def read_settings(tree: Tree, words: Sequence[str]) -> dict[str, tuple[Any, ...]
     Raises:
         ConfigError: an unknown key, choice or scale, or two values for one key.
     """
+    for word in words:
+        tree.vocabulary.refuse_bare(word)
     pairs = parse_words(words)
     settings = [tree.vocabulary.setting(key, value) for key, value in pairs]
     merged = _merge(settings)
@@ -218,11 +220,22 @@ def _folder(paths: Mapping[str, str], key: str) -> Path:
             f"paths.{key} is empty; write paths.{key}=FOLDER, and see that REPRO_{key.upper()} in"
             " the environment names a folder or is not set"
         )
-    folder = Path(name).expanduser().absolute()
+    folder = _expanded(name, key).absolute()
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     if not os.path.isdir(there):
         raise ConfigError(f"paths.{key}={name}: {there} is not a folder; name another one")
     return folder
+
+
+def _expanded(name: str, key: str) -> Path:
+    """A folder's name with `~` written out."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"paths.{key}={name}: the home folder of this user is not known; set HOME, or write"
+            f" paths.{key}=FOLDER or REPRO_{key.upper()}=FOLDER in full"
+        ) from None
 
 
 def _choice(name: str) -> Choices:

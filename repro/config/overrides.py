@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Glob, Override, QuotedString
 from hydra.errors import HydraException
 
 from repro.config.nearest import nearest, suggestion
-from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS, Run
+from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Run
 from repro.errors import ConfigError
 
 SEED_KEYS = ("seeds", "model_seeds")
@@ -71,6 +71,18 @@ class Vocabulary:
                 " so sweeping it would repeat the same runs: keep one of them"
             )
         return Setting(key, values)
+
+    def refuse_bare(self, word: str) -> None:
+        """Refuse the name of an experiment or a scale, or one like it, that lacks its key.
+
+        Raises:
+            ConfigError: naming the word as it has to be written.
+        """
+        if "=" in word:
+            return
+        for key, names in (("experiment", self.groups["experiment"]), ("scale", SCALES)):
+            if near := nearest(word, names):
+                raise ConfigError(f"'{word}' is no KEY=VALUE; write {key}={near}")
 
     def key(self, word: str) -> str:
         """The full key or group that a word names.
@@ -137,7 +149,8 @@ def parse_words(words: Iterable[str]) -> list[tuple[str, object]]:
     """Keys and values of command-line overrides; a value may be a `Sweep` or Hydra's `Glob`.
 
     A folder (`paths.*`) is taken as it is written: blanks, commas and letters of all kinds may be
-    in its name, for which Hydra's grammar would want quotes.
+    in its name, for which Hydra's grammar would want quotes. So are seeds that the grammar cannot
+    read: their own reader says how they are written.
 
     Raises:
         ConfigError: not in Hydra's grammar, a deletion or a package.
@@ -152,6 +165,8 @@ def _pair(word: str) -> tuple[str, object]:
     try:
         override = OverridesParser.create().parse_override(word)
     except HydraException:
+        if key in SEED_LISTS:
+            return key, value
         raise ConfigError(f"'{word}' cannot be read; {EXAMPLE}") from None
     if not override.key_or_group:
         raise ConfigError(f"'{word}' names no key; {EXAMPLE}")

@@ -81,6 +81,6 @@ def _refusal(value: object, key: str) -> ConfigError:
     elif len(numbers) == 1:
         example = str(numbers[0])
     return ConfigError(
-        f"{key}={value} is not a list of seeds (whole numbers from 0, ranges that run up);"
-        f" the nearest valid spelling is {key}={example}"
+        f"{key}={value} is not a list of seeds (whole numbers from 0, ranges that run up, of at"
+        f" most {MOST:,} seeds); the nearest valid spelling is {key}={example}"
     )

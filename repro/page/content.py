@@ -212,5 +212,5 @@ def _pictures(
 
 def _tables(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.glob("*.md")):
-        title, _, text = path.read_text().partition("\n\n")
+        title, _, text = path.read_text("utf-8").partition("\n\n")
         yield title.lstrip("# "), text

@@ -26,7 +26,7 @@ def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) 
 def parts(document: Path, markers: tuple[str, str] = (BEGIN, END)) -> tuple[str, str, str]:
     """What stands before, between and after the markers."""
     begin, end = markers
-    text = document.read_text()
+    text = document.read_text("utf-8")
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
         raise ConfigError(f"{document} needs the lines {begin} and {end}, once each; add them")
     before, _, rest = text.partition(begin)

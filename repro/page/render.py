@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 def html(content: Content) -> str:
     """Write the page: no network, no script, every picture inside."""
     template = _environment(escape=True).get_template("report.html.j2")
-    css = Markup((TEMPLATES / "report.css").read_text())
+    css = Markup((TEMPLATES / "report.css").read_text("utf-8"))
     drawn = Markup(forest_svg(content)) if content.effects else ""
     return template.render(content=content, css=css, forest=drawn).strip() + "\n"
 

@@ -50,7 +50,7 @@ def test_anything_else_is_refused_with_a_valid_spelling(written: Any, near: str)
 
 
 def test_a_range_too_long_to_mean_is_refused_before_it_is_built() -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=f"at most {MOST:,} seeds"):
         parse_seeds(f"1-{MOST + 1}")
 
 
