@@ -44,6 +44,7 @@ examples
 """
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -67,10 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if (remedy := _remedy(error)) is None:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"repro: {error}; make room and give the same command again", file=sys.stderr)
+        if error.errno in _NO_ROOM:  # it may be stdout that is full
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"repro: {error}; {remedy} and give the same command again", file=sys.stderr)
         return 1
     return code
 
@@ -120,22 +122,22 @@ def run(args: argparse.Namespace) -> int:
 def figures(args: argparse.Namespace) -> int:
     """Draws each experiment from its stored rows and prints the files.
 
-    Where all are drawn, those without rows are only named, unless that is all of them.
+    Where all are drawn, those without rows are only named, unless that is all of them. What else
+    keeps an experiment from being drawn is told at the end.
     """
     from repro.config.compose import compose_all
     from repro.drawing import draw_all
 
-    count, missing = 0, []
+    count, errors = 0, []
     for paths, error in draw_all(compose_all(args.words)):
         for path in paths:
             print(os.path.relpath(path))
         count += len(paths)
-        missing += [] if error is None else [str(error)]
-    if missing and (not count or not _means_all(args.words)):
-        raise MissingResult("\nrepro: ".join(missing))
-    for text in missing:
-        print(f"repro: not drawn: {text}", file=sys.stderr)
-    return 0
+        errors += [] if error is None else [error]
+    for error in errors:
+        print(f"repro: not drawn: {error}", file=sys.stderr)
+    harmless = count and _means_all(args.words)
+    return int(any(not (harmless and isinstance(error, MissingResult)) for error in errors))
 
 
 def report(args: argparse.Namespace) -> int:
@@ -316,6 +318,17 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
+
+
+def _remedy(error: OSError) -> str | None:
+    """What to do about the system's refusal; None where a traceback says more."""
+    if error.errno in _NO_ROOM:
+        return "make room"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "correct the permissions or name another folder"
+    if "temporary directory" in str(error):
+        return "name a folder that can be written with TMPDIR"
+    return None
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro.config.compose import Composition
 from repro.config.tree import conf_folder
-from repro.errors import ConfigError, MissingResult
+from repro.errors import ConfigError, MissingResult, StoreError
 from repro.figures.published import load_published
 from repro.figures.registry import FIGURES
 from repro.runner.asked import asked_rows, baseline_rows
@@ -20,29 +21,36 @@ from repro.runner.plan import open_store
 if TYPE_CHECKING:
     import pandas as pd
 
-Drawn = tuple[list[Path], MissingResult | None]  # files, or why there are none
+Drawn = tuple[list[Path], MissingResult | StoreError | None]  # files, or why there are none
 
 
 def draw_all(compositions: Sequence[Composition]) -> Iterator[Drawn]:
-    """Draws each experiment; yields its files, in order, as they are done.
+    """Draws each experiment; yields its files, in order, as they are done, or why there are none.
+
+    Rows or arrays that cannot be read, and files that cannot be written, keep no other experiment
+    from being drawn.
 
     Raises:
         ConfigError: an experiment names a figure that does not exist.
-        StoreError: rows or arrays that cannot be read, files that cannot be written.
     """
     processes = min(cores(), len(compositions))
     if processes < 2:
         yield from map(_draw_or_miss, compositions)
         return
-    with multiprocessing.get_context().Pool(processes) as pool:
+    with multiprocessing.get_context().Pool(processes, _ignore_interrupts) as pool:
         yield from pool.imap(_draw_or_miss, compositions)
 
 
 def _draw_or_miss(composition: Composition) -> Drawn:
     try:
         return draw(composition), None
-    except MissingResult as error:
+    except (MissingResult, StoreError) as error:
         return [], error
+
+
+def _ignore_interrupts() -> None:
+    """Leaves Ctrl-C to the command, which ends the processes that draw."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def draw(composition: Composition) -> list[Path]:
@@ -50,7 +58,8 @@ def draw(composition: Composition) -> list[Path]:
 
     Raises:
         MissingResult: none of its rows is stored.
-        ConfigError, StoreError: as `draw_all`.
+        StoreError: rows or arrays that cannot be read, files that cannot be written.
+        ConfigError: as `draw_all`.
     """
     if composition.about.figures is None:
         return []

@@ -1,10 +1,14 @@
 """The command line: exit codes, one message a mistake, JSON, and no torch where none is needed."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 
 from repro import cli
 from repro.config.compose import compose_all
+from repro.errors import StoreError
 from repro.jobs import SeedPair
 from repro.runner.plan import open_store
 
@@ -74,6 +79,10 @@ def store(seed: int, status: str = "done", *words: str) -> Any:
         (["seeds=-3"], "seeds=3"),
         (["model_seeds=5-1"], "model_seeds=1-5"),
         (["nonsense"], "KEY=VALUE"),
+        (["identifiabilty_2d"], f"write experiment={NAME}"),
+        (["papr"], "write scale=paper"),
+        (["seeds=1\N{EN DASH}10"], "nearest valid spelling is seeds=1-10"),
+        (["seeds=[1,,2]"], "is not a list of seeds"),
         (["device=gpu"], "cpu"),
         (["launcher=locl"], "launcher=local"),
         (["launcher.on_error=halt"], "continue, stop"),
@@ -91,6 +100,30 @@ def test_a_mistake_is_one_message_that_names_the_nearest(
 def test_every_verb_refuses_alike(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     assert "layers" in refused(capsys, verb, "layer=3")
     assert "data.layers=2" in refused(capsys, verb, "layers=x")
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "correct the permissions"),
+        (OSError(errno.EROFS, "Read-only file system", "x"), "name another folder"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found"), "TMPDIR"),
+    ],
+)
+def test_a_refusal_of_the_system_is_one_message_with_its_remedy(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    remedy: str,
+) -> None:
+    def refuse(args: Any) -> int:
+        raise error
+
+    monkeypatch.setitem(cli.VERBS, "plan", (refuse, ""))
+    code, out, err = out_of(capsys, "plan")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"repro: {error}; ")
+    assert remedy in err
 
 
 @pytest.mark.parametrize(
@@ -231,6 +264,41 @@ def test_figures_without_rows_name_the_command_that_makes_them(
     code, out, err = out_of(capsys, "figures", f"experiment={NAME}", "scale=paper")
     assert (code, out) == (1, "")
     assert f"repro run experiment={NAME} scale=paper" in err
+
+
+def test_figures_that_cannot_be_drawn_keep_no_other_from_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from repro import drawing
+
+    def draw(composition: Any) -> Any:
+        if composition.experiment == NAME:
+            raise StoreError("its arrays are gone; copy them")
+        return [Path("picture.pdf")]
+
+    monkeypatch.setattr(drawing, "draw", draw)
+    monkeypatch.setattr(drawing, "cores", lambda: 1)
+    words = [f"experiment={NAME},mixing_depth"]
+    assert out_of(capsys, "figures", *words) == (
+        1, "picture.pdf\n", "repro: not drawn: its arrays are gone; copy them\n"
+    )  # fmt: skip
+
+
+def test_processes_that_draw_leave_ctrl_c_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from repro import drawing
+
+    def pool(processes: int, prepare: Any) -> Any:
+        prepare()
+        return nullcontext(SimpleNamespace(imap=map))
+
+    monkeypatch.setattr(drawing, "draw", lambda _: [signal.getsignal(signal.SIGINT)])
+    monkeypatch.setattr(drawing, "cores", lambda: 2)
+    monkeypatch.setattr("multiprocessing.get_context", lambda: SimpleNamespace(Pool=pool))
+    before, many = signal.getsignal(signal.SIGINT), [1, 2]
+    try:
+        assert list(drawing.draw_all(many)) == [([signal.SIG_IGN], None)] * 2  # type: ignore[arg-type]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_figures_see_only_the_rows_that_were_asked_for(
