@@ -72,7 +72,8 @@ class Judgement:
 def judge(claims: Sequence[Claim], find: FindEvidence) -> list[Judgement]:
     """Judge all claims, those of a family together.
 
-    Raises: ConfigError where a claim names a metric or an argument that cannot be used.
+    Raises:
+        ConfigError: where a claim names a metric or an argument that cannot be used.
     """
     found = [_estimated(claim, find) for claim in claims]
     adjusted = _adjusted(found)

@@ -41,7 +41,8 @@ class Known:
 def read_claims(folder: Path, known: Known) -> list[Claim]:
     """Read every claim file of a folder, in the order of their names and entries.
 
-    Raises: ConfigError for a file, key, name or value that cannot be used, with the nearest one.
+    Raises:
+        ConfigError: for a file, key, name or value that cannot be used, with the nearest one.
     """
     claims = [claim for file in sorted(folder.glob("*.yaml")) for claim in _file(file, known)]
     seen: set[str] = set()

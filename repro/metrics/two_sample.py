@@ -29,6 +29,7 @@ def energy_test(one: ArrayLike, other: ArrayLike, seed: int = 0) -> TwoSample:
 
     Raises:
         ValueError: as `classifier_test`.
+
     Source: Szekely & Rizzo 2013 (Energy statistics), with 199 seeded permutations.
     """
     pooled, sizes = _pooled(one, other)
@@ -53,6 +54,7 @@ def classifier_test(one: ArrayLike, other: ArrayLike, seed: int = 0) -> TwoSampl
     Raises:
         ValueError: if the widths differ, a sample has fewer than eight points or a value is not
             finite.
+
     Source: Lopez-Paz & Oquab 2017 (Revisiting classifier two-sample tests).
     """
     from sklearn.neighbors import KNeighborsClassifier  # slow to import

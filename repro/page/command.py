@@ -23,7 +23,8 @@ def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
     Without `scale=` the claims' own scales count and the files lie in the results folder; with
     it, rows and figures of that scale alone do, and the files lie in the scale's folder.
 
-    Raises: ConfigError for a word that a report does not take, or a claim that cannot be used.
+    Raises:
+        ConfigError: for a word that a report does not take, or a claim that cannot be used.
     """
     tree = Tree()
     scales = tuple(str(one) for one in read_settings(tree, words).get("scale", ()))

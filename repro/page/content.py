@@ -101,7 +101,9 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
         shelf: the experiments and their rows.
         scales: whose rows and figures are shown; none: what each claim says, then paper, reduced.
 
-    Raises: ConfigError for a claim or setting that cannot be used; StoreError for a damaged file.
+    Raises:
+        ConfigError: for a claim or setting that cannot be used.
+        StoreError: for a damaged file.
     """
     judgements = judged(shelf, scales)
     settings = settings_of(shelf, [one.claim for one in judgements])

@@ -37,7 +37,8 @@ class Shelf:
     def claims(self) -> list[Claim]:
         """Every claim of the tree.
 
-        Raises: ConfigError for a claim that cannot be read.
+        Raises:
+            ConfigError: for a claim that cannot be read.
         """
         return read_claims(self.tree.folder / "claims", self.known)
 

@@ -29,7 +29,8 @@ class Paper:
 def load_papers(folder: Path | str) -> dict[str, Paper]:
     """Read every paper under a folder, by the stem of its file.
 
-    Raises: ConfigError for a missing folder, a file that is no YAML, or a key missing or unknown.
+    Raises:
+        ConfigError: for a missing folder, a file that is no YAML, or a key missing or unknown.
     """
     files = sorted(Path(folder).glob("*.yaml"))
     if not files:

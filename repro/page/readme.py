@@ -15,7 +15,8 @@ AUDIT = ("<!-- audit: written by `make report` -->", "<!-- end of audit -->")
 def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) -> Path:
     """Put the table between the markers of a file and return the file.
 
-    Raises: ConfigError where the markers are not there, each once and in order.
+    Raises:
+        ConfigError: where the markers are not there, each once and in order.
     """
     before, _, after = parts(document, markers)
     begin, end = markers

@@ -58,7 +58,8 @@ def headline_table(content: Content) -> str:
 def write(content: Content, folder: Path) -> list[Path]:
     """Put report.html and report.md into a folder, each only where its bytes differ.
 
-    Raises: StoreError where a file cannot be written.
+    Raises:
+        StoreError: where a file cannot be written.
     """
     files = {"report.html": html(content), "report.md": markdown(content)}
     for name, text in files.items():

@@ -64,7 +64,8 @@ def read_settings(
 ) -> Settings:
     """Read the report's settings; `experiments` are names with their arms.
 
-    Raises: ConfigError for a key or name that does not exist, with the nearest one.
+    Raises:
+        ConfigError: for a key or name that does not exist, with the nearest one.
     """
     try:
         content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)

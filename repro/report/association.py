@@ -28,7 +28,9 @@ def spearman(
 ) -> Correlation:
     """Correlate the ranks of paired values.
 
-    Raises: ValueError for fewer than 4 pairs, a value that is not finite, or values all equal.
+    Raises:
+        ValueError: for fewer than 4 pairs, a value that is not finite, or values all equal.
+
     Source: scipy.stats.spearmanr; the interval is Fisher's z with the variance
         (1 + rho^2 / 2) / (n - 3) of Bonett & Wright 2000.
     """

@@ -31,8 +31,10 @@ def tost(
 
     The p is the larger one of the two one-sided t tests; below .05 the mean is equivalent.
 
-    Raises: ValueError for a margin that is not positive, fewer than two values, or one that is
-        not finite.
+    Raises:
+        ValueError: for a margin that is not positive, fewer than two values, or one that is not
+            finite.
+
     Source: Schuirmann 1987; scipy.stats.ttest_1samp with alternatives "greater" and "less".
     """
     sample = np.asarray(values, dtype=np.float64).ravel()

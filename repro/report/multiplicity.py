@@ -9,7 +9,9 @@ from collections.abc import Sequence
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the adjusted p values, in the order given; nan stays nan and counts for none.
 
-    Raises: ValueError for a p value outside [0, 1].
+    Raises:
+        ValueError: for a p value outside [0, 1].
+
     Source: Holm 1979, A simple sequentially rejective multiple test procedure.
     """
     known = [i for i, p in enumerate(p_values) if not math.isnan(p)]

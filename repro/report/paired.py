@@ -39,7 +39,9 @@ def paired(
 
     With fewer than two differences, or where all are equal, tests and effect are nan.
 
-    Raises: ValueError for a difference that is not finite.
+    Raises:
+        ValueError: for a difference that is not finite.
+
     Source: scipy.stats.ttest_1samp and wilcoxon; the interval is `mean_interval`'s.
     """
     sample = np.asarray(differences, dtype=np.float64).ravel()

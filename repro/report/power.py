@@ -24,7 +24,8 @@ def t_test_power(dz: float, n: int, alpha: float = 0.05) -> float:
 def pairs_for_power(dz: float, power: float = POWER, alpha: float = 0.05) -> int | None:
     """Return the fewest pairs with which a two-sided paired t test has the power; None: too many.
 
-    Raises: ValueError for a power that is not between alpha and 1.
+    Raises:
+        ValueError: for a power that is not between alpha and 1.
     """
     if not alpha < power < 1:
         raise ValueError(f"power is {power}; give one between {alpha} and 1, such as 0.8")

@@ -42,7 +42,9 @@ def paired_shares(
 ) -> PairedShares:
     """Compare two yes-or-no outcomes of the same data seeds, first minus second.
 
-    Raises: ValueError where the outcomes are not of the same length, or there are none.
+    Raises:
+        ValueError: where the outcomes are not of the same length, or there are none.
+
     Source: Newcombe 1998 (Improved confidence intervals for the difference between binomial
         proportions based on paired data), method 10: Wilson bounds with a correlation term.
     """

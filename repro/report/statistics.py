@@ -49,7 +49,9 @@ def mean_interval(
 ) -> Interval:
     """Estimate a mean: Student-t bounds for n <= 30, a seeded BCa bootstrap above.
 
-    Raises: ValueError for a value that is not finite, or a level outside (0, 1).
+    Raises:
+        ValueError: for a value that is not finite, or a level outside (0, 1).
+
     Source: scipy.stats.bootstrap (method "BCa", 9,999 resamples).
     """
     sample = np.asarray(values, dtype=np.float64).ravel()
@@ -95,7 +97,9 @@ def difference_from(
 def share_interval(count: int, n: int, level: float = 0.95) -> Share:
     """Estimate a share by Wilson's score interval, which holds for counts of 0 and n as well.
 
-    Raises: ValueError for a count that is not within 0 and n, or a level outside (0, 1).
+    Raises:
+        ValueError: for a count that is not within 0 and n, or a level outside (0, 1).
+
     Source: Wilson 1927; method 3 (without continuity correction) of Newcombe 1998.
     """
     _check_level(level)
@@ -130,7 +134,8 @@ def signed_rank_p(differences: Sequence[float] | NDArray[np.floating]) -> float:
 
     Differences of 0 are left out; the null distribution is exact up to 50 untied differences.
 
-    Raises: ValueError for a difference that is not finite.
+    Raises:
+        ValueError: for a difference that is not finite.
     """
     sample = np.asarray(differences, dtype=np.float64).ravel()
     _check_finite(sample)

@@ -33,7 +33,9 @@ class Agreement:
 def page_trend(values: Sequence[Sequence[float]] | NDArray[np.floating]) -> Trend:
     """Test whether values (seeds, conditions) rise along the conditions.
 
-    Raises: ValueError for fewer than 3 conditions or 2 seeds, or a value that is not finite.
+    Raises:
+        ValueError: for fewer than 3 conditions or 2 seeds, or a value that is not finite.
+
     Source: Page 1963; scipy.stats.page_trend_test.
     """
     table = _table(values)
@@ -45,7 +47,9 @@ def page_trend(values: Sequence[Sequence[float]] | NDArray[np.floating]) -> Tren
 def friedman(values: Sequence[Sequence[float]] | NDArray[np.floating]) -> Agreement:
     """Test whether any condition of values (seeds, conditions) ranks higher than another.
 
-    Raises: ValueError for fewer than 3 conditions or 2 seeds, or a value that is not finite.
+    Raises:
+        ValueError: for fewer than 3 conditions or 2 seeds, or a value that is not finite.
+
     Source: Friedman 1937; scipy.stats.friedmanchisquare. W = chi-squared / (n (k - 1)).
     """
     table = _table(values)

@@ -20,7 +20,9 @@ class Components:
 def crossed_components(values: ArrayLike) -> Components:
     """Split the variance of values (rows, columns), both random effects, by analysis of variance.
 
-    Raises: ValueError for a value that is not finite.
+    Raises:
+        ValueError: for a value that is not finite.
+
     Source: Searle, Casella & McCulloch 1992, Variance components, section 4.3 (two-way crossed
         classification without replication): expected mean squares solved for the variances.
     """

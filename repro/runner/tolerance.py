@@ -85,7 +85,8 @@ class Compared:
 def load_rules(file: Path) -> Rules:
     """Read conf/verify.yaml.
 
-    Raises: ConfigError for a key that is missing or does not exist.
+    Raises:
+        ConfigError: for a key that is missing or does not exist.
     """
     try:
         raw: Any = OmegaConf.to_container(OmegaConf.load(file))

@@ -84,7 +84,8 @@ class Verifier:
             the seed of the choice among those that are left; the rest are overrides of how and
             where it runs.
 
-    Raises: ConfigError for a word that does not exist, or that a stored row has settled.
+    Raises:
+        ConfigError: for a word that does not exist, or that a stored row has settled.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -103,7 +104,9 @@ class Verifier:
     def candidates(self) -> list[Candidate]:
         """The stored rows that the words ask for.
 
-        Raises: MissingResult where nothing is stored; ConfigError where nothing fits.
+        Raises:
+            MissingResult: where nothing is stored.
+            ConfigError: where nothing fits.
         """
         stored = list(self._stored())
         if not stored:
@@ -128,7 +131,8 @@ class Verifier:
     def run(self, one: Candidate, reporter: Reporter) -> Verification:
         """Make a row again in a temporary store and compare.
 
-        Raises: JobFailed where the rerun ends without a row.
+        Raises:
+            JobFailed: where the rerun ends without a row.
         """
         with tempfile.TemporaryDirectory(prefix="repro-verify-") as folder:
             store = Store(StorePaths(Path(folder), one.scale))
