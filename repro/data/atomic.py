@@ -69,7 +69,7 @@ def _check_place(target: Path) -> None:
         )
     if not os.access(target.parent, os.W_OK):
         raise DataError(
-            f"cannot write {target}: no leave to write in {target.parent}; "
+            f"cannot write {target}: no permission to write in {target.parent}; "
             "change its permissions or choose another path"
         )
     if target.is_dir():

@@ -157,7 +157,7 @@ def _make_folders(files: Sequence[DataFile], root: Path) -> None:
     except OSError as error:
         raise DataError(f"cannot make {root} ({error.strerror}); set paths.data") from error
     if files and not os.access(root, os.W_OK):
-        raise DataError(f"no leave to write in {root}; set paths.data to a folder of yours")
+        raise DataError(f"no permission to write in {root}; set paths.data to a folder of yours")
     for folder in {root, *((root / file.path).parent for file in files)}:
         sweep(folder)
 

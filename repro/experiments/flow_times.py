@@ -76,7 +76,7 @@ def _medians(
 
 
 def _bound(model: VariationalFlow, x: Tensor, source: torch.Generator, device: str) -> Tensor:
-    """The evidence bound of the rows x: one pass of the posterior network and one of the flow."""
+    """Negative evidence lower bound (B,) in nats of rows x: one pass of posterior and flow."""
     noise = model.latent.draw_noise(len(x), source)
     return model.latent.loss(model.given(None), x, _sent(noise, device))
 

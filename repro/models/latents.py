@@ -120,8 +120,8 @@ class DiscreteLatent(Latent):
 class ContinuousLatent(Latent):
     """A standard normal number with a Gaussian posterior, given to the flow as a context.
 
-    Trained by the one-sample evidence bound with the divergence in closed form; the likelihood is
-    estimated from `samples` importance samples, a lower bound in expectation.
+    Trained by the one-sample evidence lower bound with the divergence in closed form; the
+    likelihood is estimated from `samples` importance samples, a lower bound in expectation.
 
     Source: Kingma & Welling 2014 (bound), Burda et al. 2016 (importance samples); the released
     code has no continuous latent for flows.
@@ -139,7 +139,7 @@ class ContinuousLatent(Latent):
         return torch.randn(batch, 1, generator=source)
 
     def loss(self, log_density: LogDensity, x: Tensor, noise: Tensor | None) -> Tensor:
-        """Negative evidence bound (B,) in nats."""
+        """Negative evidence lower bound (B,) in nats."""
         assert noise is not None, "'noise' is needed for the posterior's sample."
         mean, log_sd = self.posterior(x).split(1, dim=-1)
         divergence = 0.5 * (mean**2 + (2 * log_sd).exp() - 1) - log_sd

@@ -61,7 +61,7 @@ def tell(text: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows as aligned columns, the first `left` of them flush left, within 80 letters a line."""
+    """Rows as aligned columns, the first `left` flush left, in lines of at most 80 characters."""
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     spare = WIDTH - sum(widths) - 2 * (len(widths) - 1)

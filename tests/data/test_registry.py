@@ -236,7 +236,7 @@ def test_a_root_without_leave_to_write_is_named(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     dataset = _one_file(tmp_path, "a.bin", ["http://one"], _sha(CONTENT))
-    with pytest.raises(DataError, match=r"no leave to write.*paths\.data"):
+    with pytest.raises(DataError, match=r"no permission to write.*paths\.data"):
         fetch(dataset, tmp_path)
 
 

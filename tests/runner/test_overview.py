@@ -1,4 +1,4 @@
-"""Tables: aligned, within 80 letters, and in words."""
+"""Tables: aligned, within 80 characters, and in words."""
 
 from typing import Any
 
