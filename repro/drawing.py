@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from repro.config.compose import Composition
 from repro.config.tree import conf_folder
 from repro.errors import ConfigError, MissingResult, StoreError
+from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
 from repro.figures.registry import FIGURES
 from repro.runner.asked import asked_rows, baseline_rows
@@ -81,7 +82,8 @@ def draw(composition: Composition) -> list[Path]:
     folder = store.paths.figures / composition.experiment
     rows += baseline_rows(composition, store)
     published = _published(conf_folder() / "published")
-    return make(rows, lambda row: store.load_arrays(dict(row)), published, folder, notes)
+    given = Material(rows, lambda row: store.load_arrays(dict(row)), published, notes)
+    return save_products(make(given), folder)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ import pytest
 from repro import cli
 from repro.config.compose import compose_all
 from repro.errors import StoreError
+from repro.figures.material import Material, Product
+from repro.figures.tables import Table
 from repro.jobs import SeedPair
 from repro.runner.plan import open_store
 
@@ -308,10 +311,10 @@ def test_figures_see_only_the_rows_that_were_asked_for(
 
     calls = []
 
-    def draw(rows: Any, load_arrays: Any, published: Any, folder: Any, notes: Any) -> Any:
-        calls.append((rows, notes))
-        assert not published.empty
-        return [Path(folder) / "picture.pdf"]
+    def draw(given: Material) -> Iterator[Product]:
+        calls.append((given.rows, given.notes))
+        assert not given.published.empty
+        yield "numbers", Table("Numbers", (), (), kinds=("csv",))
 
     monkeypatch.setitem(registry.FIGURES, NAME, draw)
     monkeypatch.chdir(tmp_path)
@@ -322,7 +325,7 @@ def test_figures_see_only_the_rows_that_were_asked_for(
     [(rows, notes)] = calls
     assert (code, err) == (0, "")
     assert [row["data_seed"] for row in rows] == [1, 2]
-    assert out == f"{Path('results/quick/figures') / NAME / 'picture.pdf'}\n"
+    assert out == f"{Path('results/quick/figures') / NAME / 'numbers.csv'}\n"
     assert "Incomplete: 2 of 8 runs are stored." in notes
     assert compose_all([f"experiment={NAME}"])[0].notes == notes[:-1]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,23 +16,20 @@ from repro.figures.bounds_rows import (
     FLOW_COLOURS,
     FLOW_LABELS,
     GAUSSIAN,
-    bounds_frame,
+    bounds_of,
     dataset_label,
-    dataset_of,
     diverged_and_fall_notes,
     interval,
     lengths_of,
     main_setting,
-    measured_notes,
     of_flow,
     published_line,
 )
 from repro.figures.bounds_tables import check_table, gain_table, table_2
-from repro.figures.latents import LoadArrays
-from repro.figures.rows import Rows
-from repro.figures.style import FAINT, MUTED, Layout, inches_from_top, panel_page, styled
-from repro.figures.style import save_figure as save
-from repro.figures.tables import save_table
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
+from repro.figures.published import Published
+from repro.figures.style import FAINT, MUTED, Layout, page_title, panel_page, styled
 
 PAPER = "rezende_mohamed"
 GROUPS = {
@@ -49,37 +45,25 @@ LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.62, 0.0), left=0.55, right=0.15, top=0
 ONE = Layout(panel=(3.3, 2.3), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.95)
 Dashes: TypeAlias = tuple[float, Sequence[float]]  # an offset, and lengths on and off
 DASHED: Dashes = (0, (3, 2))
+OURS = {"markersize": 4, "linewidth": 1.2, "elinewidth": 1.0}
 ANNEALING_LINES: dict[str, Dashes] = {"joint": (0, (1, 0)), "kl": (0, (4, 1)), "none": (0, (1, 1))}
 
 
-def draw_mnist_bounds(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of the bounds on MNIST and return their paths.
+def draw_mnist_bounds(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of the bounds on MNIST.
 
     Raises: MissingResult where there is no row of a latent Gaussian model.
     """
-    frame = bounds_frame(rows)
-    if dataset_of(frame) != "mnist":
-        published = published.iloc[:0]  # there is nothing to compare other images with
-    foot = [*measured_notes(frame), *diverged_and_fall_notes(frame), *notes]
-    paths = save(figure_4(frame, published, foot), folder, "figure_4")
-    fall = diverged_and_fall_notes(frame)
-    paths += save(figure_curves(frame, fall), folder, "figure_training")
+    frame, published, foot = bounds_of(given, "mnist")
+    yield "figure_4", figure_4(frame, published, foot)
+    yield "figure_training", figure_curves(frame, diverged_and_fall_notes(frame))
     if frame["annealing"].nunique() > 1:
-        paths += save(figure_annealing(frame, published, foot), folder, "figure_annealing")
-    for name, table in {
-        "table_2": table_2(frame, published, foot),
-        "table_gain": gain_table(frame, load_arrays, published, foot),
-        "table_check": check_table(frame, foot),
-    }.items():
-        if table is not None:
-            paths += save_table(table, folder, name)
-    return paths
+        yield "figure_annealing", figure_annealing(frame, published, foot)
+    yield "table_2", table_2(frame, published, foot)
+    if gains := gain_table(frame, given.load_arrays, published, foot):
+        yield "table_gain", gains
+    if checks := check_table(frame, foot):
+        yield "table_check", checks
 
 
 @styled
@@ -99,11 +83,11 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
     for ax, (metric, label) in zip(axes, PANELS.items(), strict=True):
         _theirs(ax, published, metric)
         for flow in flows:
-            _ours(ax, frame, flow, metric, setting)
+            draw_ours(ax, frame, flow, metric, setting, **OURS, zorder=4)
         ax.set_xlabel("flow length K")
         ax.set_ylabel(label)
         ax.grid(axis="y")
-    _title(figure, f"Bounds on {dataset_label(frame)} against the length of the flow")
+    page_title(figure, f"Bounds on {dataset_label(frame)} against the length of the flow")
     _legend(figure, flows, compared=not published.empty)
     return figure
 
@@ -126,9 +110,9 @@ def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     ax.set_xlabel("updates")
     ax.set_ylabel("training free energy (nats)")
     ax.grid(axis="y")
-    _title(figure, "Training")
+    page_title(figure, "Training")
     flows = [flow for flow in FLOW_COLOURS if (frame["flow"] == flow).any()]
-    handles = [_handle(flow) for flow in flows]
+    handles = [_handle(flow, FLOW_LABELS[flow]) for flow in flows]
     _place(figure, ax, handles, 0.45)
     return figure
 
@@ -142,7 +126,8 @@ def figure_annealing(
     units = main_setting(frame)[1]
     variants = {"joint": None, "kl": "kl_annealing", "none": "unannealed"}
     for annealing, line in ANNEALING_LINES.items():
-        _annealed(axes[0], frame, annealing, units, line)
+        setting = (annealing, units)
+        draw_ours(axes[0], frame, "planar", "nll", setting, linestyle=line, markersize=3.5)
         theirs = published[
             (published["paper"] == "oxford_group_10")
             & (published["metric"] == "nll")
@@ -157,35 +142,44 @@ def figure_annealing(
         ax.set_xlabel("flow length K (planar)")
         ax.set_ylabel("-ln p (nats)")
         ax.grid(axis="y")
-    _title(figure, "What is annealed")
+    page_title(figure, "What is annealed")
     handles = [Line2D([], [], color=MUTED, linestyle=line, label=f"annealed: {ANNEALINGS[name]}")
                for name, line in ANNEALING_LINES.items()]  # fmt: skip
     _place(figure, axes[0], handles, 0.45)
     return figure
 
 
-def _annealed(ax: Axes, frame: pd.DataFrame, annealing: str, units: int, line: Dashes) -> None:
-    shown = lengths_of(frame, "planar", annealing, units)
-    found = [interval(of_flow(frame, "planar", k, annealing, units), "nll") for k in shown]
-    arms = np.nan_to_num([[i.mean - i.low, i.high - i.mean] for i in found]).reshape(-1, 2)
-    ax.errorbar(shown, [i.mean for i in found], arms.T, color=FLOW_COLOURS["planar"],
-                linestyle=line, marker="o", markersize=3.5, capsize=2)  # fmt: skip
-
-
-def _ours(ax: Axes, frame: pd.DataFrame, flow: str, metric: str, setting: tuple[str, int]) -> None:
+def draw_ours(
+    ax: Axes,
+    frame: pd.DataFrame,
+    flow: str,
+    metric: str,
+    setting: tuple[str, int],
+    **look: Any,  # noqa: ANN401 - matplotlib's
+) -> None:
+    """Draw our means of a metric against K with their intervals."""
     shown = lengths_of(frame, flow, *setting)
     found = [interval(of_flow(frame, flow, k, *setting), metric) for k in shown]
-    arms = np.nan_to_num([[i.mean - i.low, i.high - i.mean] for i in found]).reshape(-1, 2)
-    ax.errorbar(shown, [i.mean for i in found], arms.T, color=FLOW_COLOURS[flow], marker="o",
-                markersize=4, linewidth=1.2, elinewidth=1.0, capsize=2, zorder=4)  # fmt: skip
+    ax.errorbar(shown, [i.mean for i in found], reach(found), color=FLOW_COLOURS[flow],
+                marker="o", capsize=2, **look)  # fmt: skip
+
+
+def draw_published(
+    ax: Axes,
+    line: Mapping[int, Published],
+    flow: str,
+    **look: Any,  # noqa: ANN401 - matplotlib's
+) -> None:
+    """Draw a paper's numbers of a flow against K, dashed."""
+    ax.plot(list(line), [e.value for e in line.values()], color=FLOW_COLOURS[flow],
+            linestyle=DASHED, linewidth=0.9, marker="D", markersize=3.5, markerfacecolor="white",
+            **look)  # fmt: skip
 
 
 def _theirs(ax: Axes, published: pd.DataFrame, metric: str) -> None:
     for flow in ("planar", "nice"):
         line = published_line(published, PAPER, "figure 4", "mnist_bounds", flow, metric)
-        ax.plot(list(line), [e.value for e in line.values()], color=FLOW_COLOURS[flow],
-                linestyle=DASHED, linewidth=0.9, marker="D", markersize=3.5,
-                markerfacecolor="white", zorder=3)  # fmt: skip
+        draw_published(ax, line, flow, zorder=3)
     for paper, (artefact, _, style) in GROUPS.items():
         values = {}
         for k, entry in published_line(
@@ -199,17 +193,12 @@ def _theirs(ax: Axes, published: pd.DataFrame, metric: str) -> None:
         ax.plot(list(values), list(values.values()), color=FAINT, linestyle=style, zorder=2)
 
 
-def _handle(flow: str) -> Line2D:
-    return Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4,
-                  label=FLOW_LABELS[flow])  # fmt: skip
+def _handle(flow: str, label: str) -> Line2D:
+    return Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4, label=label)
 
 
 def _legend(figure: Figure, flows: Sequence[str], compared: bool) -> None:
-    handles = [
-        Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4,
-               label=f"{FLOW_LABELS[flow]}, ours")
-        for flow in flows
-    ]  # fmt: skip
+    handles = [_handle(flow, f"{FLOW_LABELS[flow]}, ours") for flow in flows]
     if compared:
         handles += [
             Line2D([], [], color=FLOW_COLOURS[flow], linestyle=DASHED, marker="D", markersize=3.5,
@@ -228,8 +217,3 @@ def _place(figure: Figure, ax: Axes, handles: Sequence[Line2D], below: float) ->
     height = ax.get_position().y0 - below / float(figure.get_figheight())
     figure.legend(handles=handles, loc="upper center", ncols=min(4, len(handles)),
                   bbox_to_anchor=(0.5, height), borderpad=0, columnspacing=1.2)  # fmt: skip
-
-
-def _title(figure: Figure, text: str) -> None:
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), text, size=9,
-                weight="bold", va="top")  # fmt: skip

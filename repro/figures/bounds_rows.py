@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.material import Material
 from repro.figures.published import Published
 from repro.figures.rows import Rows, records
 from repro.report.statistics import Interval, mean_interval
@@ -93,6 +94,19 @@ def settings_in(frame: pd.DataFrame) -> list[tuple[str, int]]:
 def dataset_of(frame: pd.DataFrame) -> str:
     """Return the data set of the runs, or several joined."""
     return " and ".join(sorted({row["config"]["data"]["dataset"] for row in frame["row"]}))
+
+
+def bounds_of(given: Material, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return `bounds_frame`, the numbers to compare it with, and the notes on both.
+
+    The published numbers are of `dataset`: there are none where the runs are of other images.
+
+    Raises: MissingResult where there is no row of the task latent_gaussian.
+    """
+    frame = bounds_frame(given.rows)
+    published = given.published if dataset_of(frame) == dataset else given.published.iloc[:0]
+    notes = [*measured_notes(frame), *diverged_and_fall_notes(frame), *given.notes]
+    return frame, published, notes
 
 
 def dataset_label(frame: pd.DataFrame) -> str:

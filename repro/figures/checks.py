@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.figures.arms import task_rows
-from repro.figures.latents import LoadArrays
-from repro.figures.rows import Rows
-from repro.figures.style import FAINT, INK, MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.material import Material, Product
+from repro.figures.style import FAINT, INK, MUTED, Layout, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 
 IDENTITIES = {
     "matrix_lemma": "det(I + uv') = 1 + v'u",
@@ -47,36 +44,24 @@ PLAIN = Layout(panel=(2.9, 2.4), gap=(0.75, 0.0), left=1.5, right=0.15, top=0.3,
 EVEN = Layout(panel=(2.9, 2.3), gap=(0.75, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.42)
 
 
-def draw_determinants(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figure and the table of the determinant identities and return their paths.
+def draw_determinants(given: Material) -> Iterator[Product]:
+    """Yield the figure and the table of the determinant identities.
 
     Raises: MissingResult where there is no row.
     """
-    stored = task_rows(rows, "determinants", "determinant_identities")
-    paths = save_figure(figure_determinants(stored, notes), folder, "figure_identities")
-    return paths + save_table(table_determinants(stored, notes), folder, "table_identities")
+    stored = task_rows(given.rows, "determinants", "determinant_identities")
+    yield "figure_identities", figure_determinants(stored, given.notes)
+    yield "table_identities", table_determinants(stored, given.notes)
 
 
-def draw_circulant(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figure and the table of circular convolution and return their paths.
+def draw_circulant(given: Material) -> Iterator[Product]:
+    """Yield the figure and the table of circular convolution.
 
     Raises: MissingResult where there is no row.
     """
-    stored = task_rows(rows, "circulant", "circular_convolution")
-    paths = save_figure(figure_circulant(stored, notes), folder, "figure_convolution")
-    return paths + save_table(table_circulant(stored, notes), folder, "table_convolution")
+    stored = task_rows(given.rows, "circulant", "circular_convolution")
+    yield "figure_convolution", figure_circulant(stored, given.notes)
+    yield "table_convolution", table_circulant(stored, given.notes)
 
 
 @styled

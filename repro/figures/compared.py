@@ -8,7 +8,7 @@ import pandas as pd
 
 from repro.figures.published import Published, find_published
 from repro.figures.style import MODEL_LABELS
-from repro.figures.tables import MINUS
+from repro.figures.tables import MINUS, Cell, Column
 from repro.report.statistics import Interval, difference_from
 
 RE_PAPER = "re_iflow"
@@ -18,6 +18,16 @@ PAPERS = {
     "lekanne_deprez": "Lekanne Deprez et al. 2021",
 }
 LABELS = MODEL_LABELS | {"iflow_minus_ivae": f"iFlow {MINUS} iVAE"}
+BESIDE = (
+    Column("published", "published mean (sd)", "spread"),
+    Column("mean", "ours: mean (sd)", "spread"),
+    Column("interval", "95 % interval", "interval"),
+    Column("n", "n", "count"),
+)
+DIFFERENCE = (
+    Column("difference", f"ours {MINUS} published", "number", signed=True),
+    Column("difference_interval", "its 95 % interval", "interval", signed=True),
+)
 Found = tuple[str, Published]  # a paper's file stem and one of its numbers
 
 
@@ -35,6 +45,20 @@ def minus_published(ours: Interval, theirs: Published) -> Interval:
     known = theirs.spread if theirs.spread_kind == "sd_seeds" else None
     ddof = 1 if theirs.ddof is None else theirs.ddof
     return difference_from(ours, theirs.value, known, theirs.n, ddof)
+
+
+def beside(ours: Interval, theirs: Published | None) -> tuple[Cell, ...]:
+    """Return the cells of `BESIDE`: a published mean, if there is one, and ours."""
+    shown = (theirs.value, theirs.spread) if theirs else None
+    return shown, (ours.mean, ours.sd), (ours.low, ours.high), ours.n
+
+
+def difference(ours: Interval, theirs: Published | None) -> tuple[Cell, ...]:
+    """Return the cells of `DIFFERENCE`, empty without a published mean."""
+    if theirs is None:
+        return None, None
+    gap = minus_published(ours, theirs)
+    return gap.mean, (gap.low, gap.high)
 
 
 def remarks(shown: Iterable[Found], sds: bool = True) -> list[str]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.figures.arms import Values, by_data_seed, differences, lost_notes, task_rows
-from repro.figures.latents import LoadArrays
-from repro.figures.rows import Rows
-from repro.figures.style import INK, Layout, panel_page, save_figure, styled
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.error_bars import draw_values
+from repro.figures.material import Material, Product
+from repro.figures.style import INK, Layout, panel_page, styled
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
 
@@ -39,21 +36,15 @@ LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.
 Row = Mapping[str, Any]
 
 
-def draw_density(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figure and the table of the densities and return their paths.
+def draw_density(given: Material) -> Iterator[Product]:
+    """Yield the figure and the table of the densities.
 
     Raises: MissingResult where there is no row.
     """
-    stored = task_rows(rows, "density_fit", "convolution_density")
-    foot = [*lost_notes(stored, {arm: _plain(arm) for arm in ARMS}), *notes]
-    paths = save_figure(figure_density(stored, foot), folder, "figure_density")
-    return paths + save_table(table_density(stored, foot), folder, "table_density")
+    stored = task_rows(given.rows, "density_fit", "convolution_density")
+    foot = [*lost_notes(stored, {arm: _plain(arm) for arm in ARMS}), *given.notes]
+    yield "figure_density", figure_density(stored, foot)
+    yield "table_density", table_density(stored, foot)
 
 
 @styled
@@ -77,14 +68,8 @@ def _draw_set(ax: Axes, rows: Sequence[Row]) -> None:
     shown = [arm for arm in ARMS if any(row.get("arm") == arm for row in rows)]
     for place, arm in enumerate(shown):
         values = list(_values(rows, arm).values())
-        if not values:
-            continue
-        away = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
-        ax.scatter(place + away, values, s=9, color=COLOURS[arm], alpha=0.4, linewidths=0)
-        ours = mean_interval(values)
-        arms = np.nan_to_num([[ours.mean - ours.low], [ours.high - ours.mean]])
-        ax.errorbar([place + 0.3], [ours.mean], arms, color=COLOURS[arm], marker="o",
-                    markersize=4, capsize=2)  # fmt: skip
+        if values:
+            draw_values(ax, place, values, COLOURS[arm], size=9)
     ticks = [f"{ARMS[arm]}\n({_parameters(rows, arm)})" for arm in shown]
     ax.set_xticks(range(len(shown)), ticks, size=6)
     ax.set_xlim(-0.6, len(shown) - 0.4)

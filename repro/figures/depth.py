@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.errors import MissingResult
 from repro.figures.baselines import join_baselines
 from repro.figures.compared import PAPERS, RE_PAPER, find_in_papers, remarks
+from repro.figures.error_bars import reach
 from repro.figures.evaluations import scored_notes
 from repro.figures.published import Published
 from repro.figures.rows import (
     Rows,
     diverged_notes,
-    identifiability_frame,
+    drawable_frame,
     layers_in,
     model_seed_notes,
     seed_means,
@@ -29,7 +29,7 @@ from repro.figures.style import (
     MODEL_LABELS,
     MODEL_MARKERS,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
     styled,
 )
@@ -55,13 +55,8 @@ def figure_depth(
     Raises: MissingResult where there is no row of this many sources.
     Source: [Re] Identifying Through Flows, table 2 (2D) and its stored files (5D).
     """
-    frame = identifiability_frame(rows, dim)
+    frame = drawable_frame(rows, dim, f"experiment=mixing_depth dim={dim}")
     depths = layers_in(frame)
-    if not depths:
-        raise MissingResult(
-            f"there is no row with {dim} sources; make them with "
-            f"`repro run experiment=mixing_depth dim={dim}`"
-        )
     theirs = {model: _theirs(published, model, dim, depths) for model in MODELS}
     shown = [(RE_PAPER, entry) for found in theirs.values() for entry in found.values()]
     foot = [EXPLANATION, *scored_notes(frame), *diverged_notes(frame, MODEL_LABELS),
@@ -76,9 +71,7 @@ def figure_depth(
     ax.set_xlabel("mixing layers")
     ax.set_ylabel("MCC (higher is better)")
     ax.grid(axis="y")
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                f"{dim}D identifiability against mixing depth", size=9, weight="bold",
-                va="top")  # fmt: skip
+    page_title(figure, f"{dim}D identifiability against mixing depth")
     _legend(figure, ax, bool(shown))
     return figure
 
@@ -112,10 +105,10 @@ def _draw_model(
     ours = {k: mean_interval(one.to_numpy()) for k, one in values.items() if len(one)}
     at = [layers + away * OURS for layers in ours]
     means = [one.mean for one in ours.values()]
-    arms = np.nan_to_num([[one.mean - one.low, one.high - one.mean] for one in ours.values()])
     if ours:
-        ax.errorbar(at, means, arms.T, color=colour, marker=MODEL_MARKERS[model], markersize=4.5,
-                    linewidth=1.1, elinewidth=1.1, capsize=2, zorder=4)  # fmt: skip
+        ax.errorbar(at, means, reach(ours.values()), color=colour, marker=MODEL_MARKERS[model],
+                    markersize=4.5, linewidth=1.1, elinewidth=1.1, capsize=2,
+                    zorder=4)  # fmt: skip
     ax.plot([layers + away * THEIRS for layers in theirs], [e.value for e in theirs.values()],
             color=colour, linewidth=0.8, linestyle=(0, (3, 2)), marker="D", markersize=4,
             markerfacecolor="white", zorder=3)  # fmt: skip

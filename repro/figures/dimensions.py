@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from repro.errors import MissingResult
 from repro.figures.baselines import baseline_notes, baselines_of
 from repro.figures.collapse import table_collapsed
-from repro.figures.compared import LABELS, RE_PAPER, Found, minus_published, remarks
+from repro.figures.compared import (
+    BESIDE,
+    DIFFERENCE,
+    LABELS,
+    RE_PAPER,
+    Found,
+    beside,
+    difference,
+    remarks,
+)
 from repro.figures.evaluations import correlations_of, evaluations, only_dim, scored_notes
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.published import find_published
 from repro.figures.rows import (
     Rows,
     diverged_notes,
+    drawable_frame,
     identifiability_frame,
     layers_in,
     model_seed_notes,
     models_in,
 )
 from repro.figures.signals import figure_3
-from repro.figures.style import MODEL_LABELS, save_figure
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.style import MODEL_LABELS
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import mean_interval, signed_rank_p
 
 COLUMNS = (
     Column("layers", "layers"),
     Column("model", "model", labels=LABELS),
     Column("source", "source"),
-    Column("published", "published mean (sd)", "spread"),
-    Column("mean", "ours: mean (sd)", "spread"),
-    Column("interval", "95 % interval", "interval"),
-    Column("n", "n", "count"),
-    Column("difference", f"ours {MINUS} published", "number", signed=True),
-    Column("difference_interval", "its 95 % interval", "interval", signed=True),
+    *BESIDE,
+    *DIFFERENCE,
     Column("final", "ours after the last update", "spread"),
 )
 SPREAD_COLUMNS = (
@@ -73,12 +77,9 @@ def table_1(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
                 component=int(source),
             )  # fmt: skip
             ours = mean_interval(values[source].to_numpy())
-            gap = minus_published(ours, theirs) if theirs else None
             shown += [(RE_PAPER, theirs)] if theirs else []
             lines.append((
-                layers, model, int(source), (theirs.value, theirs.spread) if theirs else None,
-                (ours.mean, ours.sd), (ours.low, ours.high), ours.n,
-                gap.mean if gap else None, (gap.low, gap.high) if gap else None,
+                layers, model, int(source), *beside(ours, theirs), *difference(ours, theirs),
                 _mean_sd(after[source]),
             ))  # fmt: skip
     return Table(
@@ -152,35 +153,25 @@ def seeds_table(rows: Rows) -> Table:
          line["point"], "no" if line["final"] else "yes", *line["correlations"])
         for line in distinct.to_dict("records")
     )  # fmt: skip
-    return Table("Correlation of each source, run by run", columns, lines)
+    return Table("Correlation of each source, run by run", columns, lines, kinds=("csv",))
 
 
-def draw_dimensions(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of the source-by-source view and return their paths.
+def draw_dimensions(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of the source-by-source view.
 
     Raises: MissingResult where there is no identifiability row.
     """
-    frame = identifiability_frame(rows, only_dim(rows, "per_dimension"))
-    if frame.empty:
-        raise MissingResult(
-            "there is no identifiability row to draw; "
-            "make them with `repro run experiment=per_dimension`"
-        )
-    stored = list(frame["row"]) + baselines_of(rows)
-    paths = save_table(table_1(stored, published, notes), folder, "table_1")
-    paths += save_table(table_spread(stored, notes), folder, "table_1_spread")
-    paths += save_table(table_collapsed(stored, published, notes), folder, "table_1_collapsed")
-    paths += save_table(seeds_table(stored), folder, "table_1_seeds", kinds=("csv",))
+    dim = only_dim(given.rows, "per_dimension")
+    frame = drawable_frame(given.rows, dim, "experiment=per_dimension")
+    stored = list(frame["row"]) + baselines_of(given.rows)
+    published, notes = given.published, given.notes
+    yield "table_1", table_1(stored, published, notes)
+    yield "table_1_spread", table_spread(stored, notes)
+    yield "table_1_collapsed", table_collapsed(stored, published, notes)
+    yield "table_1_seeds", seeds_table(stored)
     for layers in layers_in(frame):
-        figure = figure_3(stored, load_arrays, published, layers=layers, notes=notes)
-        paths += save_figure(figure, folder, f"figure_3_layers_{layers}")
-    return paths
+        figure = figure_3(stored, given.load_arrays, published, layers=layers, notes=notes)
+        yield f"figure_3_layers_{layers}", figure
 
 
 def _read(rows: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:

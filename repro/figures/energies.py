@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,18 +27,11 @@ from repro.figures.energy_table import (
     published_points,
     table_energies,
 )
+from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import (
-    INK,
-    MUTED,
-    Layout,
-    inches_from_top,
-    panel_page,
-    save_figure,
-    styled,
-)
-from repro.figures.tables import save_table
+from repro.figures.style import INK, MUTED, Layout, inches_from_top, page_title, panel_page, styled
 from repro.report.statistics import mean_interval
 
 PICTURED = ("planar", "radial", "nice_orthogonal", "nice_permutation")
@@ -68,7 +60,7 @@ def figure_3(rows: Rows, load_arrays: LoadArrays, notes: Sequence[str] = ()) -> 
         f"Model seed {seed}."
     )
     figure, axes = panel_page(DRAWS, max(1, len(targets)), 1 + len(columns), [text, *notes])
-    _title(figure, "Four energies and the densities fitted to them")
+    page_title(figure, "Four energies and the densities fitted to them")
     for line, target in zip(axes, targets, strict=False):
         line[0].annotate(TARGETS[target], (0, 0.5), (-5, 0), xycoords="axes fraction",
                          textcoords="offset points", ha="right", va="center")  # fmt: skip
@@ -111,7 +103,7 @@ def figure_3d(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
     frame = energy_frame(rows)
     targets = [target for target in TARGETS if target in set(frame["target"])]
     figure, axes = panel_page(BOUNDS, 1, len(targets), [*EXPLANATIONS, *lost_notes(frame), *notes])
-    _title(figure, "Free energy of the fits against the length of the flow")
+    page_title(figure, "Free energy of the fits against the length of the flow")
     for ax, target in zip(axes[0], targets, strict=True):
         _bounds(ax, frame[frame["target"] == target], target, published)
         ax.set_title(TARGETS[target])
@@ -130,9 +122,8 @@ def _bounds(ax: Axes, frame: pd.DataFrame, target: str, published: pd.DataFrame)
         found = {int(str(k)): mean_interval(values.to_numpy()) for k, values in group}
         x = np.array([place[k] + shift for k in found])
         means = np.array([one.mean for one in found.values()])
-        half = np.nan_to_num([[o.mean - o.low, o.high - o.mean] for o in found.values()])
-        ax.errorbar(x, means, yerr=half.T, color=COLOURS[arm], marker=MARKERS[arm], markersize=3,
-                    elinewidth=0.7)  # fmt: skip
+        ax.errorbar(x, means, yerr=reach(found.values()), color=COLOURS[arm], marker=MARKERS[arm],
+                    markersize=3, elinewidth=0.7)  # fmt: skip
         for paper, mark in (("rezende_mohamed", PAPER_MARK), ("atml12", GROUP_MARK)):
             points = published_points(published, paper, target, arm, lengths)
             ax.plot([place[k] + shift for k in points], list(points.values()), mark,
@@ -166,22 +157,8 @@ def _legend(figure: Figure, arms: Sequence[str]) -> None:
                   bbox_to_anchor=(0.0, top), columnspacing=1.2)  # fmt: skip
 
 
-def _title(figure: Figure, title: str) -> None:
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title,
-                size=9, weight="bold", va="top", ha="left")  # fmt: skip
-
-
-def draw_energies(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the pictures of the fits, their free energies and the table; return the paths."""
-    table = table_energies(rows, published, notes)
-    return [
-        *save_figure(figure_3(rows, load_arrays, notes), folder, "figure_3"),
-        *save_figure(figure_3d(rows, published, notes), folder, "figure_3d"),
-        *save_table(table, folder, "table_energies"),
-    ]
+def draw_energies(given: Material) -> Iterator[Product]:
+    """Yield the pictures of the fits, their free energies and the table."""
+    yield "figure_3", figure_3(given.rows, given.load_arrays, given.notes)
+    yield "figure_3d", figure_3d(given.rows, given.published, given.notes)
+    yield "table_energies", table_energies(given.rows, given.published, given.notes)

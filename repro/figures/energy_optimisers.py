@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,17 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.figures.energy_rows import energy_frame
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import (
-    INK,
-    Layout,
-    inches_from_top,
-    panel_page,
-    save_figure,
-    styled,
-)
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import INK, Layout, inches_from_top, page_title, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval, share_interval
 
 LABELS = {
@@ -66,9 +58,7 @@ def figure_optimisers(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     frame = frame.assign(fate=fates(frame))
     rates = sorted(frame["learning_rate"].unique())
     figure, axes = panel_page(LAYOUT, 1, len(rates), [EXPLANATION, *notes])
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "Optimisers and starts of planar flows on U1", size=9, weight="bold", va="top",
-                ha="left")  # fmt: skip
+    page_title(figure, "Optimisers and starts of planar flows on U1")
     arms = [arm for arm in LABELS if arm in set(frame["arm"])]
     bottom = -float(frame["log_normaliser"].max())
     for ax, rate in zip(axes[0], rates, strict=True):
@@ -125,15 +115,7 @@ def table_optimisers(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_optimisers(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figure and the table of the optimisers and return the paths."""
-    return [
-        *save_figure(figure_optimisers(rows, notes), folder, "figure_optimisers"),
-        *save_table(table_optimisers(rows, notes), folder, "table_optimisers"),
-    ]
+def draw_optimisers(given: Material) -> Iterator[Product]:
+    """Yield the figure and the table of the optimisers."""
+    yield "figure_optimisers", figure_optimisers(given.rows, given.notes)
+    yield "table_optimisers", table_optimisers(given.rows, given.notes)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.errors import MissingResult
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows, records
-from repro.figures.style import MUTED, Layout, inches_from_top, panel_page, save_figure, styled
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
+from repro.figures.tables import MINUS, Cell, Column, Table
 
 BASES = {"gaussian": "unit Gaussian", "uniform": "uniform"}
 HALF = 2.0  # half the side of the uniform density's square
@@ -58,8 +57,7 @@ def figure_1(rows: Rows, load_arrays: LoadArrays, notes: Sequence[str] = ()) -> 
     text = EXPLANATION.format(minus=MINUS, box=box, seed=seed)
     figure, axes = panel_page(LAYOUT, len(bases), 1 + len(columns), [text, *notes])
     title = "Planar and radial flows of a unit Gaussian and a uniform density"
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title,
-                size=9, weight="bold", va="top", ha="left")  # fmt: skip
+    page_title(figure, title)
     for line, base in zip(axes, bases, strict=True):
         line[0].annotate(BASES[base], (0, 0.5), (-6, 0), xycoords="axes fraction",
                          textcoords="offset points", ha="right", va="center")  # fmt: skip
@@ -107,20 +105,13 @@ def table_gallery(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_gallery(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figure and the table of the gallery and return the paths."""
-    kept = records(rows)
-    figure = figure_1(kept, load_arrays, notes)
-    return [
-        *save_figure(figure, folder, "figure_1"),
-        *save_table(table_gallery(kept, notes), folder, "table_checks"),
-    ]
+def draw_gallery(given: Material) -> Iterator[Product]:
+    """Yield the figure and the table of the gallery.
+
+    Raises: MissingResult where no row kept its density.
+    """
+    yield "figure_1", figure_1(given.rows, given.load_arrays, given.notes)
+    yield "table_checks", table_gallery(given.rows, given.notes)
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str, int]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.figures.arms import by_data_seed, differences, lost_notes, task_rows
+from repro.figures.error_bars import draw_values
 from repro.figures.latents import LoadArrays, matched, say, scatter_segments
-from repro.figures.rows import Rows
-from repro.figures.style import INK, MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.material import Material, Product
+from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
 
@@ -37,23 +36,16 @@ RECOVERED = Layout(panel=(1.6, 1.6), gap=(0.2, 0.0), left=0.15, right=0.15, top=
 SPECTRUM = Layout(panel=(2.2, 2.1), gap=(0.55, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.42)
 
 
-def draw_gin(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and the table of GIN's hidden sources and return their paths.
+def draw_gin(given: Material) -> Iterator[Product]:
+    """Yield every figure and the table of GIN's hidden sources.
 
     Raises: MissingResult where there is no row.
     """
-    stored = task_rows(rows, "gin_sources", "gin_sources")
-    foot = [*lost_notes(stored, ARMS), *notes]
-    paths = save_table(table_gin(stored, foot), folder, "table_gin")
-    recovered = figure_recovered(stored, load_arrays, foot)
-    paths += save_figure(recovered, folder, "figure_recovered")
-    return paths + save_figure(figure_spectrum(stored, foot), folder, "figure_spectrum")
+    stored = task_rows(given.rows, "gin_sources", "gin_sources")
+    foot = [*lost_notes(stored, ARMS), *given.notes]
+    yield "table_gin", table_gin(stored, foot)
+    yield "figure_recovered", figure_recovered(stored, given.load_arrays, foot)
+    yield "figure_spectrum", figure_spectrum(stored, foot)
 
 
 @styled
@@ -151,14 +143,8 @@ def _draw_marks(ax: Axes, rows: Sequence[Mapping[str, Any]], metrics: Mapping[st
     for place, (arm, metric) in enumerate([(a, m) for m in metrics for a in ARMS]):
         values = list(by_data_seed((r for r in rows if r.get("arm") == arm), metric).values())
         ticks.append(f"{ARMS[arm]}\n{metrics[metric]}".strip())
-        if not values:
-            continue
-        away = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
-        ax.scatter(place + away, values, s=8, color=COLOURS[arm], alpha=0.4, linewidths=0)
-        ours = mean_interval(values)
-        arms = np.nan_to_num([[ours.mean - ours.low], [ours.high - ours.mean]])
-        ax.errorbar([place + 0.3], [ours.mean], arms, color=COLOURS[arm], marker="o",
-                    markersize=4, capsize=2)  # fmt: skip
+        if values:
+            draw_values(ax, place, values, COLOURS[arm], size=8)
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.6, len(ticks) - 0.4)
     ax.grid(axis="y")

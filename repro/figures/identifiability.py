@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from repro.errors import MissingResult
 from repro.figures.baselines import baseline_notes, baselines_of
-from repro.figures.compared import LABELS, RE_PAPER, minus_published
+from repro.figures.compared import BESIDE, DIFFERENCE, LABELS, RE_PAPER, beside, difference
 from repro.figures.depth import figure_depth
 from repro.figures.evaluations import scored_notes
-from repro.figures.latents import LoadArrays, figure_2d
+from repro.figures.latents import figure_2d
+from repro.figures.material import Material, Product
 from repro.figures.paired import figure_mcc
 from repro.figures.published import Published, find_published
 from repro.figures.rows import (
     ConfigFilter,
     Rows,
     diverged_notes,
+    drawable_frame,
     identifiability_frame,
     layers_in,
     model_seed_notes,
     models_in,
     seed_means,
 )
-from repro.figures.style import MODEL_LABELS, save_figure
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.style import MODEL_LABELS
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
 FIRST_SEEDS = (1, 2, 3, 4)  # the ones that [Re] shows in its pictures
@@ -35,13 +35,9 @@ PAGE_SEEDS = 16
 COLUMNS = (
     Column("layers", "layers"),
     Column("model", "model", labels=LABELS),
-    Column("published", "published mean (sd)", "spread"),
-    Column("mean", "ours: mean (sd)", "spread"),
-    Column("interval", "95 % interval", "interval"),
-    Column("n", "n", "count"),
+    *BESIDE,
     Column("diverged", "diverged", "count"),
-    Column("difference", f"ours {MINUS} published", "number", signed=True),
-    Column("difference_interval", "its 95 % interval", "interval", signed=True),
+    *DIFFERENCE,
 )
 SEED_COLUMNS = (
     Column("layers", "layers"), Column("model", "model", labels=LABELS),
@@ -85,39 +81,28 @@ def seeds_table(rows: Rows, config_filter: ConfigFilter | None = None) -> Table:
     """Build the table behind Table 2: one line a stored row, diverged ones with them."""
     frame = identifiability_frame(rows, dim=2, config_filter=config_filter)
     lines = tuple(_seed_line(line) for line in frame.to_dict("records"))
-    return Table("MCC of 2D sources, seed by seed", SEED_COLUMNS, lines)
+    return Table("MCC of 2D sources, seed by seed", SEED_COLUMNS, lines, kinds=("csv",))
 
 
-def draw_2d(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of the 2D identifiability experiment and return their paths.
+def draw_2d(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of the 2D identifiability experiment.
 
     Raises: MissingResult where there is no 2D identifiability row.
     """
-    frame = identifiability_frame(rows, dim=2)
-    if frame.empty:
-        raise MissingResult(
-            "there is no 2D identifiability row to draw; "
-            "make them with `repro run experiment=identifiability_2d`"
-        )
-    stored = list(frame["row"]) + baselines_of(rows)
-    paths = save_table(table_2(stored, published, notes), folder, "table_2")
-    paths += save_table(seeds_table(stored), folder, "table_2_seeds", kinds=("csv",))
-    paths += save_figure(figure_mcc(stored, published, notes=notes), folder, "figure_mcc")
+    frame = drawable_frame(given.rows, 2, "experiment=identifiability_2d")
+    stored = list(frame["row"]) + baselines_of(given.rows)
+    published, notes = given.published, given.notes
+    yield "table_2", table_2(stored, published, notes)
+    yield "table_2_seeds", seeds_table(stored)
+    yield "figure_mcc", figure_mcc(stored, published, notes=notes)
     if len(layers_in(frame)) > 1:
-        figure = figure_depth(stored, published, dim=2, notes=notes)
-        paths += save_figure(figure, folder, "figure_depth")
+        yield "figure_depth", figure_depth(stored, published, dim=2, notes=notes)
     for layers in layers_in(frame):
         seeds = sorted(int(s) for s in frame.loc[frame["layers"] == layers, "data_seed"].unique())
         for name, page in _pages(seeds, layers):
-            figure = figure_2d(stored, load_arrays, layers=layers, seeds=page, notes=notes)
-            paths += save_figure(figure, folder, name)
-    return paths
+            load = given.load_arrays
+            figure = figure_2d(stored, load, layers=layers, seeds=page, notes=notes)
+            yield name, figure
 
 
 def _pages(seeds: Sequence[int], layers: int) -> list[tuple[str, list[int]]]:
@@ -145,12 +130,12 @@ def _layer_lines(
         )  # fmt: skip
         lines.append(_line(layers, model, mean_interval(values.to_numpy()), diverged, theirs))
     if {"iflow", "ivae"} <= set(means):
-        difference = (means["iflow"] - means["ivae"]).dropna()
+        paired = (means["iflow"] - means["ivae"]).dropna()
         theirs = find_published(
             published, paper=RE_PAPER, model="iflow_minus_ivae", dim=2, layers=layers,
             metric="mcc_difference",
         )  # fmt: skip
-        interval = mean_interval(difference.to_numpy())
+        interval = mean_interval(paired.to_numpy())
         lines.append(_line(layers, "iflow_minus_ivae", interval, None, theirs))
     return lines
 
@@ -158,12 +143,7 @@ def _layer_lines(
 def _line(
     layers: int, model: str, ours: Interval, diverged: int | None, theirs: Published | None
 ) -> tuple[Cell, ...]:
-    shown: Cell = (theirs.value, theirs.spread) if theirs else None
-    gap = minus_published(ours, theirs) if theirs else None
-    return (
-        layers, model, shown, (ours.mean, ours.sd), (ours.low, ours.high), ours.n, diverged,
-        gap.mean if gap else None, (gap.low, gap.high) if gap else None,
-    )  # fmt: skip
+    return (layers, model, *beside(ours, theirs), diverged, *difference(ours, theirs))
 
 
 def _seed_line(line: dict[Any, Any]) -> tuple[Cell, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,9 +19,10 @@ from repro.figures.image_rows import (
 )
 from repro.figures.image_sheets import kept, sheet_page
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import save_figure, styled
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import styled
+from repro.figures.tables import Cell, Column, Table
 
 TASK, EXPERIMENT = "iflow_image", "iflow_mnist"
 CLASSES = 10
@@ -116,21 +116,15 @@ def table_iflow(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_iflow_mnist(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of iFlow on images and return their paths.
+def draw_iflow_mnist(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of iFlow on images.
 
     Raises: MissingResult where there is no such row.
     """
-    paths = save_table(table_iflow(rows, notes), folder, "table_iflow_mnist")
-    paths += save_figure(figure_samples(rows, load_arrays, notes), folder, "figure_samples")
-    figure = figure_interpolations(rows, load_arrays, notes)
-    return paths + save_figure(figure, folder, "figure_interpolations")
+    yield "table_iflow_mnist", table_iflow(given.rows, given.notes)
+    yield "figure_samples", figure_samples(given.rows, given.load_arrays, given.notes)
+    figure = figure_interpolations(given.rows, given.load_arrays, given.notes)
+    yield "figure_interpolations", figure
 
 
 def _first(rows: Rows) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.figures.latents import LoadArrays, say
-from repro.figures.style import FAINT, INK, Layout, inches_from_top, panel_page
+from repro.figures.style import FAINT, Layout, page_title, panel_page
 
 GAP = 2  # pixels between two images
 PAPER = 255  # their colour
@@ -56,8 +56,7 @@ def sheet_page(
     layout = Layout(panel=size, gap=(0.14, 0.3), left=0.16, right=0.16, top=0.62, bottom=0.12)
     width = max(len(line) for line in panels)
     figure, axes = panel_page(layout, len(panels), width, notes)
-    figure.text(0.16 / figure.get_figwidth(), inches_from_top(figure, 0.12), title,
-                size=9, weight="bold", va="top", ha="left", color=INK)  # fmt: skip
+    page_title(figure, title, left=0.16, down=0.12)
     for line, places in zip(panels, axes, strict=True):
         for ax, panel in zip(places, line, strict=False):
             ax.set_title(panel[0])

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.errors import MissingResult
-from repro.figures.latents import LoadArrays
-from repro.figures.rows import Rows, records
-from repro.figures.style import INK, MUTED, Layout, inches_from_top, panel_page, styled
-from repro.figures.style import save_figure as save
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
+from repro.figures.rows import records
+from repro.figures.style import INK, MUTED, Layout, page_title, panel_page, styled
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -39,30 +37,25 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def draw_inference_gap(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figures and the table of the inference gaps and return their paths.
+def draw_inference_gap(given: Material) -> Iterator[Product]:
+    """Yield the figures and the table of the inference gaps.
 
     Raises: MissingResult where no finished row of the task inference_gap has its arrays.
     """
-    stored = [row for row in records(rows) if row["task"] == "inference_gap"]
+    stored = [row for row in records(given.rows) if row["task"] == "inference_gap"]
     kept = [row for row in stored if row["status"] == "done" and row["arrays"]]
     if not kept:
         raise MissingResult(
             "there is no finished inference_gap row with arrays; make it with "
             "`repro run experiment=inference_gap`"
         )
-    found = [load_arrays(row) for row in kept]
-    lost = len(stored) - len(kept)
-    foot = [*_grid_notes(kept), *notes, *([f"{lost} runs diverged; in no mean."] if lost else [])]
-    paths = save(figure_gaps(found, foot), folder, "figure_gaps")
-    paths += save(figure_posteriors(found[0], foot), folder, "figure_posteriors")
-    return paths + save_table(gap_table(found, foot), folder, "table_gaps")
+    found = [given.load_arrays(row) for row in kept]
+    foot = [*_grid_notes(kept), *given.notes]
+    if lost := len(stored) - len(kept):
+        foot.append(f"{lost} runs diverged; in no mean.")
+    yield "figure_gaps", figure_gaps(found, foot)
+    yield "figure_posteriors", figure_posteriors(found[0], foot)
+    yield "table_gaps", gap_table(found, foot)
 
 
 def per_image(found: Sequence[Arrays]) -> dict[str, dict[str, NDArray[np.float64]]]:
@@ -149,7 +142,7 @@ def figure_gaps(found: Sequence[Arrays], notes: Sequence[str] = ()) -> Figure:
     points.set_xlabel("approximation gap (nats)")
     points.set_ylabel("amortisation gap (nats)")
     points.set_xlim(left=min(0.0, float(one["approximation"].min())))
-    _title(figure, "Where the inference gap comes from")
+    page_title(figure, "Where the inference gap comes from")
     return figure
 
 
@@ -179,7 +172,7 @@ def figure_posteriors(arrays: Arrays, notes: Sequence[str] = ()) -> Figure:
             ax.set_yticks([])
     for ax, label in zip(axes[0][1:], MAPS.values(), strict=True):
         ax.set_title(label, size=7)
-    _title(figure, "Posteriors of two latents")
+    page_title(figure, "Posteriors of two latents")
     return figure
 
 
@@ -214,14 +207,11 @@ def _draw_bars(ax: Axes, gaps: Mapping[str, Mapping[str, NDArray[np.float64]]]) 
         ax.bar(place, whole.mean - low.mean, 0.6, bottom=low.mean, color=AMORTISATION,
                label="amortisation" if not place else None)  # fmt: skip
         for shift, one in ((-0.08, low), (0.08, whole)):
-            arms = [[one.mean - one.low], [one.high - one.mean]]
-            ax.errorbar(place + shift, one.mean, np.nan_to_num(arms), color=INK, capsize=2,
+            ax.errorbar(place + shift, one.mean, reach([one]), color=INK, capsize=2,
                         linewidth=0.9)  # fmt: skip
     flow = over_images(gaps["flow"]["approximation"])
     ax.bar(len(encoders), flow.mean, 0.6, color=FLOW, label="approximation, local flow")
-    ax.errorbar(len(encoders), flow.mean,
-                np.nan_to_num([[flow.mean - flow.low], [flow.high - flow.mean]]), color=INK,
-                capsize=2, linewidth=0.9)  # fmt: skip
+    ax.errorbar(len(encoders), flow.mean, reach([flow]), color=INK, capsize=2, linewidth=0.9)
     ax.set_xticks(range(len(encoders) + 1), [*map(_label, encoders), "none\n(flow)"])
     ax.set_xlabel("encoder (outputs of its maxout layer)")
     ax.set_ylabel("gap (nats)")
@@ -244,8 +234,3 @@ def _grid_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"On a grid twice as coarse no log p differs by more than {worst:.1e} nats. Mean log p of "
         f"the images: {np.mean([row['metrics']['log_p'] for row in rows]):.2f} nats."
     ]
-
-
-def _title(figure: Figure, text: str) -> None:
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), text, size=9,
-                weight="bold", va="top")  # fmt: skip

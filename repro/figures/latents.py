@@ -22,6 +22,7 @@ from repro.figures.style import (
     MUTED,
     Layout,
     inches_from_top,
+    page_title,
     panel_page,
     segment_colours,
     styled,
@@ -76,8 +77,7 @@ def figure_2d(
 
 def _head(figure: Figure, axes: Sequence[Axes], layers: int) -> None:
     title = f"2D sources and their estimates, {layers} mixing layers"
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title,
-                size=9, weight="bold", va="top", ha="left")  # fmt: skip
+    page_title(figure, title)
     heads = ["sources", "observations", *(f"{MODEL_LABELS[model]} estimate" for model in MODELS)]
     for ax, head in zip(axes, heads, strict=True):
         box = ax.get_position()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,19 +20,11 @@ from repro.figures.image_rows import (
 )
 from repro.figures.image_sheets import kept, sheet_page
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.published import Published, find_published
 from repro.figures.rows import Rows
-from repro.figures.style import (
-    FAINT,
-    INK,
-    MUTED,
-    Layout,
-    inches_from_top,
-    panel_page,
-    save_figure,
-    styled,
-)
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import FAINT, INK, MUTED, Layout, page_title, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 
 TASK, EXPERIMENT, PAPER = "nvf_image", "nvf_images", "nvf_images"
 LABELS = {
@@ -169,8 +160,7 @@ def figure_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> 
         "with ours."
     ]
     figure, axes = panel_page(layout, 1, len(sets), [*said, *notes])
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.12),
-                "Bits per dimension of test images", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "Bits per dimension of test images", down=0.12)
     for ax, (dataset, bits) in zip(axes[0], sets, strict=True):
         _draw_set(ax, frame, published, dataset, bits)
     axes[0][0].set_ylabel("bits per dimension")
@@ -198,22 +188,16 @@ def figure_samples(
     return sheet_page(panels, "Samples without and with a latent", 10, notes, size=(3.1, 1.25))
 
 
-def draw_nvf_images(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of NVF's likelihoods of images and return their paths.
+def draw_nvf_images(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of NVF's likelihoods of images.
 
     Raises: MissingResult where there is no such row.
     """
-    paths = save_table(table_3(rows, published, notes), folder, "table_3")
-    paths += save_table(table_corrections(rows, notes), folder, "table_3_corrections")
-    paths += save_figure(figure_3(rows, published, notes), folder, "figure_table_3")
-    samples = figure_samples(rows, load_arrays, notes)
-    return paths + (save_figure(samples, folder, "figure_samples") if samples else [])
+    yield "table_3", table_3(given.rows, given.published, given.notes)
+    yield "table_3_corrections", table_corrections(given.rows, given.notes)
+    yield "figure_table_3", figure_3(given.rows, given.published, given.notes)
+    if samples := figure_samples(given.rows, given.load_arrays, given.notes):
+        yield "figure_samples", samples
 
 
 def _frame(rows: Rows) -> pd.DataFrame:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import ARMS, COLOURS, density_frame, interval, lost_notes, present
-from repro.figures.rows import Rows
-from repro.figures.style import INK, MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import Column, Table, save_table
+from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.tables import Column, Table
 
 LAYOUT = Layout(panel=(3.0, 2.4), gap=(0.72, 0.0), left=0.6, right=0.15, top=0.32, bottom=0.5)
 SLOPES = "slope_"
@@ -39,22 +39,16 @@ EXPLANATION = (
 )
 
 
-def draw_jacobian(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write Figures 2 and 3 and the table behind them; return their paths.
+def draw_jacobian(given: Material) -> Iterator[Product]:
+    """Yield Figures 2 and 3 and the table behind them.
 
     Raises: MissingResult where there is no row.
     """
-    frame = density_frame(rows)
-    below = [*EXPLANATION, *lost_notes(frame), *notes]
-    paths = save_table(slopes_table(frame, below), folder, "table_slopes")
-    paths += save_figure(figure_slopes(frame, load_arrays, below), folder, "figure_2")
-    return paths + save_figure(figure_limits(frame, load_arrays, below), folder, "figure_3")
+    frame = density_frame(given.rows)
+    below = [*EXPLANATION, *lost_notes(frame), *given.notes]
+    yield "table_slopes", slopes_table(frame, below)
+    yield "figure_2", figure_slopes(frame, given.load_arrays, below)
+    yield "figure_3", figure_limits(frame, given.load_arrays, below)
 
 
 def slopes_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
@@ -156,8 +150,7 @@ def figure_limits(
     shown = [arm for arm in present(list(frame["arm"]), ARMS) if arm != "nvf_summed"]
     for number, arm in enumerate(shown):
         found = [interval(frame, "excess_nats", arm=arm, distance=d) for d in distances]
-        bars = np.nan_to_num([[o.mean - o.low for o in found], [o.high - o.mean for o in found]])
-        left.errorbar(distances, [o.mean for o in found], bars, marker="o", markersize=3,
+        left.errorbar(distances, [o.mean for o in found], reach(found), marker="o", markersize=3,
                       capsize=2, color=_colour(arm, number), linestyle=_line_style(arm),
                       label=_label(arm))  # fmt: skip
     left.set_yscale("symlog", linthresh=0.01)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,11 @@ from repro.figures.image_rows import (
 )
 from repro.figures.image_sheets import above, kept, sheet_page
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.published import find_published
 from repro.figures.rows import Rows
-from repro.figures.style import Layout, inches_from_top, panel_page, save_figure, styled
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import Layout, page_title, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 
 Images = NDArray[np.uint8] | None
 TASK, EXPERIMENT, PAPER = "nvf_image", "nvf_latents", "nvf_images"
@@ -96,8 +96,7 @@ def figure_4(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     layout = Layout(panel=(wide, 1.7), gap=(0.5, 0.3), left=0.6, right=0.15, top=0.7, bottom=0.35)
     figure, axes = panel_page(layout, 1, len(datasets), [*feature_notes(frame), *notes])
     title = "Frechet distance of samples by latent"
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.12), title,
-                size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, title, down=0.12)
     for ax, dataset in zip(axes[0], datasets, strict=True):
         for likelihood in LIKELIHOODS:
             lines = chosen(frame, dataset=dataset, likelihood=likelihood)
@@ -146,22 +145,15 @@ def figure_sheets(
     return sheet_page(panels, title, 8 if samples else 10, notes, size=size)
 
 
-def draw_nvf_latents(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of NVF's latents and return their paths.
+def draw_nvf_latents(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of NVF's latents.
 
     Raises: MissingResult where there is no such row.
     """
-    paths = save_table(table_4(rows, published, notes), folder, "table_4")
-    paths += save_figure(figure_4(rows, notes), folder, "figure_table_4")
+    yield "table_4", table_4(given.rows, given.published, given.notes)
+    yield "figure_table_4", figure_4(given.rows, given.notes)
     for name, file in (("samples", "figure_6"), ("reconstructions", "figure_7")):
-        paths += save_figure(figure_sheets(rows, load_arrays, name, notes), folder, file)
-    return paths
+        yield file, figure_sheets(given.rows, given.load_arrays, name, given.notes)
 
 
 def _frame(rows: Rows) -> pd.DataFrame:

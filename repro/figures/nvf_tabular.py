@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, present
-from repro.figures.rows import Rows
-from repro.figures.style import INK, MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, save_table, show_number
+from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, show_number
 
 ARMS = {
     "affine_c": "affine coupling", "nsf_c": "NSF (C)", "nvf_c": "NVF (C)",
@@ -84,24 +83,18 @@ class Paired:
     runs: np.ndarray  # its mean by run
 
 
-def draw_tabular(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write Table 2, the paired differences with their figure, and the audit; return their paths.
+def draw_tabular(given: Material) -> Iterator[Product]:
+    """Yield Table 2, the paired differences with their figure, and the audit.
 
     Raises: MissingResult where there is no row.
     """
-    frame = density_frame(rows)
-    below = [*lost_notes(frame), *notes]
-    found = paired_differences(frame, load_arrays)
-    paths = save_table(table_2(frame, published, below), folder, "table_2")
-    paths += save_table(differences_table(found, below), folder, "table_differences")
-    paths += save_table(audit_table(frame, found, published, below), folder, "table_audit")
-    return paths + save_figure(figure_differences(found, below), folder, "figure_differences")
+    frame = density_frame(given.rows)
+    below = [*lost_notes(frame), *given.notes]
+    found = paired_differences(frame, given.load_arrays)
+    yield "table_2", table_2(frame, given.published, below)
+    yield "table_differences", differences_table(found, below)
+    yield "table_audit", audit_table(frame, found, given.published, below)
+    yield "figure_differences", figure_differences(found, below)
 
 
 def table_2(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] = ()) -> Table:

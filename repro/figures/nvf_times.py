@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from repro.figures.latents import LoadArrays
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import by_unit, density_frame, present
-from repro.figures.rows import Rows
-from repro.figures.style import MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import MUTED, Layout, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
 ARMS = {
@@ -42,20 +41,14 @@ REMARK = (
 )
 
 
-def draw_times(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of time ratios and return their paths.
+def draw_times(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of time ratios.
 
     Raises: MissingResult where there is no row.
     """
-    frame = density_frame(rows)
-    paths = save_table(times_table(frame, [REMARK, *notes]), folder, "table_times")
-    return paths + save_figure(figure_times(frame, [REMARK, *notes]), folder, "figure_times")
+    frame = density_frame(given.rows)
+    yield "table_times", times_table(frame, [REMARK, *given.notes])
+    yield "figure_times", figure_times(frame, [REMARK, *given.notes])
 
 
 def times_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
@@ -82,9 +75,7 @@ def figure_times(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     for number, (metric, name) in enumerate(RATIOS.items()):
         found = [_interval(frame, arm, metric) for arm in arms]
         places = [len(arms) - 1 - place + 0.22 * (1 - number) for place in range(len(arms))]
-        bars = [[o.mean - o.low if o.n > 1 else 0 for o in found],
-                [o.high - o.mean if o.n > 1 else 0 for o in found]]  # fmt: skip
-        ax.errorbar([o.mean for o in found], places, xerr=bars, marker="o", linestyle="",
+        ax.errorbar([o.mean for o in found], places, xerr=reach(found), marker="o", linestyle="",
                     markersize=4, capsize=2, color=COLOURS[number], label=name)  # fmt: skip
     ax.axvline(1, color=MUTED, linewidth=0.6)
     ax.set_xscale("log")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import (
     ARMS,
     COLOURS,
@@ -23,9 +24,8 @@ from repro.figures.nvf_rows import (
     lost_notes,
     present,
 )
-from repro.figures.rows import Rows
-from repro.figures.style import MUTED, Layout, inches_from_top, panel_page, save_figure, styled
-from repro.figures.tables import Column, Table, save_table
+from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
+from repro.figures.tables import Column, Table
 
 PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=0.95, right=0.1, top=0.5, bottom=0.1)
 LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.35, bottom=1.0)
@@ -54,27 +54,19 @@ EXPLANATION = (
 )
 
 
-def draw_toy(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write Figure 5, the samples, the scores against size and the table; return their paths.
+def draw_toy(given: Material) -> Iterator[Product]:
+    """Yield Figure 5, the samples, the scores against size and the table.
 
     Raises: MissingResult where there is no row.
     """
-    frame = density_frame(rows)
-    below = [*EXPLANATION, *lost_notes(frame), *notes]
-    paths = save_table(toy_table(frame, below), folder, "table_toy")
-    paths += save_figure(figure_scores(frame, below), folder, "figure_scores")
+    frame = density_frame(given.rows)
+    below = [*EXPLANATION, *lost_notes(frame), *given.notes]
+    yield "table_toy", toy_table(frame, below)
+    yield "figure_scores", figure_scores(frame, below)
     for data in present(list(frame["data"]), DATA):
         own = frame[frame["data"] == data]
         if any(row.get("arrays") for row in own["row"]):
-            picture = figure_densities(own, load_arrays, below)
-            paths += save_figure(picture, folder, f"figure_5_{data}")
-    return paths
+            yield f"figure_5_{data}", figure_densities(own, given.load_arrays, below)
 
 
 def toy_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
@@ -133,9 +125,7 @@ def figure_densities(
                 ax.set_title(f"[{size[0]}, {size[1]}]")
     axes[0][0].set_title("training points")
     name = str(frame["data"].iloc[0])
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                f"{DATA.get(name, name)}: log-density", size=9,
-                weight="bold", va="top")  # fmt: skip
+    page_title(figure, f"{DATA.get(name, name)}: log-density")
     return figure
 
 
@@ -219,9 +209,7 @@ def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str) -> None:
     points.sort(key=lambda pair: pair[0])
     if not points:
         return
-    bars = np.nan_to_num(
-        [[o.mean - o.low for _, o in points], [o.high - o.mean for _, o in points]]
-    )
+    bars = reach(o for _, o in points)
     ax.errorbar([p for p, _ in points], [o.mean for _, o in points], bars, marker="o",
                 markersize=3, capsize=2, color=COLOURS.get(arm, MUTED),
                 label=ARMS.get(arm, arm))  # fmt: skip

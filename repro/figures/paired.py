@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.errors import MissingResult
 from repro.figures.baselines import baseline_means, draw_baselines
+from repro.figures.error_bars import reach
 from repro.figures.evaluations import scored_notes
 from repro.figures.published import Published, find_published
 from repro.figures.rows import (
     ConfigFilter,
     Rows,
     diverged_notes,
-    identifiability_frame,
+    drawable_frame,
     layers_in,
     model_seed_notes,
     seed_means,
@@ -32,7 +32,7 @@ from repro.figures.style import (
     MODEL_MARKERS,
     MUTED,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
     styled,
 )
@@ -62,13 +62,9 @@ def figure_mcc(
 
     Raises: MissingResult where there is no 2D identifiability row.
     """
-    frame = identifiability_frame(rows, dim=2, config_filter=config_filter)
+    maker = "experiment=identifiability_2d"
+    frame = drawable_frame(rows, 2, maker, config_filter=config_filter)
     depths = layers_in(frame)
-    if not depths:
-        raise MissingResult(
-            "there is no 2D identifiability row to draw; "
-            "make them with `repro run experiment=identifiability_2d`"
-        )
     found = [*scored_notes(frame), *diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame)]
     figure, axes = panel_page(_layout(len(depths)), 1, len(depths), [EXPLANATION, *found, *notes])
     low = _lowest(frame, published)
@@ -78,8 +74,7 @@ def figure_mcc(
         ax.set_ylim(low, 1.0)
         ax.tick_params(labelleft=ax is axes[0][0])
     axes[0][0].set_ylabel("MCC (higher is better)")
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "2D identifiability, seed by seed", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "2D identifiability, seed by seed")
     _legend(figure, axes[0])
     return figure
 
@@ -139,14 +134,15 @@ def _draw_model(
                    edgecolors=colour, linewidths=1.0, zorder=4)  # fmt: skip
     ours = mean_interval(values.to_numpy())
     if ours.n > 1:
-        arms = [[ours.mean - ours.low], [ours.high - ours.mean]]
         looks: dict[str, Any] = {
             "markersize": 9,
             "markeredgewidth": 1.8,
             "elinewidth": 1.3,
             "zorder": 4,
         }
-        ax.errorbar([place + away * OURS], [ours.mean], arms, fmt="_", color=colour, **looks)
+        ax.errorbar(
+            [place + away * OURS], [ours.mean], reach([ours]), fmt="_", color=colour, **looks
+        )
 
 
 def _thinning(count: int) -> float:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
-
-import pandas as pd
-
 from repro.figures.audit.arms import draw_arms
 from repro.figures.audit.batch import draw_batch
 from repro.figures.audit.depth import draw_depth_arms
@@ -27,32 +21,15 @@ from repro.figures.gin import draw_gin
 from repro.figures.identifiability import draw_2d
 from repro.figures.iflow_mnist import draw_iflow_mnist
 from repro.figures.inference import draw_inference_gap
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Draw
 from repro.figures.nvf_images import draw_nvf_images
 from repro.figures.nvf_jacobian import draw_jacobian
 from repro.figures.nvf_latents import draw_nvf_latents
 from repro.figures.nvf_tabular import draw_tabular
 from repro.figures.nvf_times import draw_times
 from repro.figures.nvf_toy import draw_toy
-from repro.figures.rows import Rows
 from repro.figures.sweep import draw_sweep
 from repro.figures.tabular_gaussian import draw_gaussian
-
-
-class Draw(Protocol):
-    """What writes everything that an experiment shows and returns the paths."""
-
-    def __call__(
-        self,
-        rows: Rows,
-        load_arrays: LoadArrays,
-        published: pd.DataFrame,
-        folder: Path | str,
-        notes: Sequence[str] = (),
-    ) -> list[Path]:
-        """Draw the rows into the folder, the notes under each table and figure."""
-        ...
-
 
 FIGURES: dict[str, Draw] = {
     "energy_fits": draw_energies,

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from repro.errors import ConfigError, StoreError
+from repro.errors import ConfigError, MissingResult, StoreError
 from repro.nested import flatten
 
 Record = Mapping[str, Any]
@@ -57,6 +57,30 @@ def identifiability_frame(
         .drop(columns="order")
         .reset_index(drop=True)
     )
+
+
+def drawable_frame(
+    rows: Rows,
+    dim: int,
+    maker: str,
+    *,
+    layers: int | None = None,
+    config_filter: ConfigFilter | None = None,
+) -> pd.DataFrame:
+    """Return `identifiability_frame` of rows that there are, at one depth where `layers` names it.
+
+    Raises: MissingResult where there is none, with `maker`, the words that make them.
+    """
+    frame = identifiability_frame(rows, dim, config_filter)
+    if layers is not None:
+        frame = frame[frame["layers"] == layers]
+    if frame.empty:
+        kind = f"{dim}D identifiability" if dim else "identifiability"
+        depth = "" if layers is None else f" of {layers} layers"
+        raise MissingResult(
+            f"there is no {kind} row{depth} to draw; make them with `repro run {maker}`"
+        )
+    return frame
 
 
 def model_rank(model: str) -> int:

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.errors import MissingResult
 from repro.figures.baselines import baseline_means, draw_baselines
 from repro.figures.compared import PAPERS, Found, find_in_papers, remarks
 from repro.figures.evaluations import (
@@ -25,20 +24,14 @@ from repro.figures.evaluations import (
     scored_notes,
     spell_point,
 )
-from repro.figures.rows import (
-    Rows,
-    diverged_notes,
-    identifiability_frame,
-    model_seed_notes,
-    models_in,
-)
+from repro.figures.rows import Rows, diverged_notes, drawable_frame, model_seed_notes, models_in
 from repro.figures.style import (
     FAINT,
     MODEL_COLOURS,
     MODEL_LABELS,
     MODEL_MARKERS,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
     styled,
 )
@@ -109,13 +102,8 @@ def figure_2(
     Source: [Re] Identifying Through Flows, figure 2; Li et al. 2020, figure 2.
     """
     dim = only_dim(rows, "mcc_sweep")
-    frame = identifiability_frame(rows, dim)
-    frame = frame[frame["layers"] == layers]
-    if frame.empty:
-        raise MissingResult(
-            f"no row has {layers} layers; make them with "
-            f"`repro run experiment=mcc_sweep layers=[{layers}]`"
-        )
+    maker = f"experiment=mcc_sweep layers=[{layers}]"
+    frame = drawable_frame(rows, dim, maker, layers=layers)
     without = baseline_means(rows, dim, layers, set(frame["data_seed"]))
     view = View(frame, evaluations(frame), published, dim, layers, without)
     models = view.models(finished=True)
@@ -301,5 +289,4 @@ def _finish(figure: Figure, panels: Sequence[Axes], seeds: Sequence[int], title:
         ax.tick_params(axis="x", labelbottom=ax is panels[-1])
         ax.grid(axis="y")
     panels[-1].set_xlabel("data seed")
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1), title, size=9,
-                weight="bold", va="top")  # fmt: skip
+    page_title(figure, title)

@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from repro.errors import MissingResult
 from repro.figures.compared import RE_PAPER, Found, remarks
 from repro.figures.evaluations import (
     correlations_of,
@@ -24,13 +23,14 @@ from repro.figures.evaluations import (
 )
 from repro.figures.latents import Arrays, LoadArrays, first_run, kept_arrays, matched, say
 from repro.figures.published import Published, find_published
-from repro.figures.rows import ConfigFilter, Record, Rows, identifiability_frame
+from repro.figures.rows import ConfigFilter, Record, Rows, drawable_frame
 from repro.figures.style import (
     INK,
     MODEL_COLOURS,
     MODEL_LABELS,
     Layout,
     inches_from_top,
+    page_title,
     panel_page,
     styled,
 )
@@ -68,13 +68,8 @@ def figure_3(
     standardises across the sources of a segment and draws estimates unmatched).
     """
     dim = only_dim(rows, "per_dimension")
-    frame = identifiability_frame(rows, dim, config_filter)
-    frame = frame[frame["layers"] == layers]
-    if frame.empty:
-        raise MissingResult(
-            f"no row has {layers} layers; make them with "
-            f"`repro run experiment=per_dimension layers=[{layers}]`"
-        )
+    maker = f"experiment=per_dimension layers=[{layers}]"
+    frame = drawable_frame(rows, dim, maker, layers=layers, config_filter=config_filter)
     group = frame[frame["data_seed"] == data_seed]
     found = evaluations(group)
     theirs = {model: _theirs(published, model, layers, dim, data_seed) for model in MODELS}
@@ -94,9 +89,9 @@ def figure_3(
         figure.text(*_over(figure, panels[0]), _heading(frame, model, run, layers), size=7.5,
                     va="bottom", ha="left")  # fmt: skip
     _finish(figure, axes)
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                f"Signals of data seed {data_seed}: {dim} sources and their estimates, {layers} "
-                "mixing layers", size=9, weight="bold", va="top")  # fmt: skip
+    seed = f"data seed {data_seed}"
+    title = f"Signals of {seed}: {dim} sources and their estimates, {layers} mixing layers"
+    page_title(figure, title)
     return figure
 
 

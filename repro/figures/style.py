@@ -98,6 +98,12 @@ def panel_page(
     return figure, axes
 
 
+def page_title(figure: Figure, text: str, left: float = 0.1, down: float = 0.1) -> None:
+    """Write a page's title, this many inches from its left and its top edge."""
+    figure.text(left / figure.get_figwidth(), inches_from_top(figure, down), text, size=9,
+                weight="bold", va="top")  # fmt: skip
+
+
 def inches_from_top(figure: Figure, inches: float) -> float:
     """Return the figure fraction that lies this far below the figure's top edge."""
     return 1 - inches / float(figure.get_figheight())

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from repro.errors import MissingResult
 from repro.figures.baselines import baseline_notes, baselines_of
-from repro.figures.compared import LABELS, PAPERS, Found, minus_published, remarks
+from repro.figures.compared import (
+    BESIDE,
+    DIFFERENCE,
+    LABELS,
+    PAPERS,
+    Found,
+    beside,
+    difference,
+    remarks,
+)
 from repro.figures.depth import figure_depth
 from repro.figures.evaluations import (
     END,
@@ -21,18 +28,19 @@ from repro.figures.evaluations import (
     scored_notes,
     spell_point,
 )
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import (
     Rows,
     diverged_notes,
+    drawable_frame,
     identifiability_frame,
     layers_in,
     model_seed_notes,
     models_in,
 )
 from repro.figures.seedwise import energy_notes, figure_2, on_released_scale, published_5d
-from repro.figures.style import MODEL_LABELS, save_figure
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.style import MODEL_LABELS
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import mean_interval
 
 MEASURES = {
@@ -48,12 +56,8 @@ COLUMNS = (
     Column("measure", "measure", labels=MEASURES),
     Column("scored", "scored"),
     Column("paper", "published by", labels=PAPERS),
-    Column("published", "published mean (sd)", "spread"),
-    Column("mean", "ours: mean (sd)", "spread"),
-    Column("interval", "95 % interval", "interval"),
-    Column("n", "n", "count"),
-    Column("difference", f"ours {MINUS} published", "number", signed=True),
-    Column("difference_interval", "its 95 % interval", "interval", signed=True),
+    *BESIDE,
+    *DIFFERENCE,
 )
 SEED_COLUMNS = (
     Column("layers", "layers"), Column("model", "model", labels=LABELS),
@@ -94,9 +98,9 @@ def table_mcc(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
         start = (layers, model, measure, spell_point(point))
         lines += _lines(start, values, theirs)
         shown += theirs
-    for layers, difference in _paired(frame, found):
+    for layers, values in _paired(frame, found):
         theirs = published_5d(published, "iflow_minus_ivae", (dim, layers), "mcc_difference")
-        lines += _lines((layers, "iflow_minus_ivae", "mcc", None), difference, theirs)
+        lines += _lines((layers, "iflow_minus_ivae", "mcc", None), values, theirs)
         shown += theirs
     return Table(
         title=f"MCC and energy of {dim}D sources over data seeds",
@@ -113,37 +117,25 @@ def seeds_table(rows: Rows) -> Table:
     """Build the table behind Figure 2: one line a stored row, diverged ones with them."""
     frame = identifiability_frame(rows, only_dim(rows, "mcc_sweep"))
     lines = tuple(_seed_line(line) for line in frame.to_dict("records"))
-    return Table("MCC and energy, seed by seed", SEED_COLUMNS, lines)
+    return Table("MCC and energy, seed by seed", SEED_COLUMNS, lines, kinds=("csv",))
 
 
-def draw_sweep(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write every figure and table of the sweep over data sets and return their paths.
+def draw_sweep(given: Material) -> Iterator[Product]:
+    """Yield every figure and table of the sweep over data sets.
 
     Raises: MissingResult where there is no identifiability row.
     """
-    dim = only_dim(rows, "mcc_sweep")
-    frame = identifiability_frame(rows, dim)
-    if frame.empty:
-        raise MissingResult(
-            "there is no identifiability row to draw; "
-            "make them with `repro run experiment=mcc_sweep`"
-        )
-    stored = list(frame["row"]) + baselines_of(rows)
-    paths = save_table(table_mcc(stored, published, notes), folder, "table_mcc")
-    paths += save_table(seeds_table(stored), folder, "table_mcc_seeds", kinds=("csv",))
+    dim = only_dim(given.rows, "mcc_sweep")
+    frame = drawable_frame(given.rows, dim, "experiment=mcc_sweep")
+    stored = list(frame["row"]) + baselines_of(given.rows)
+    published, notes = given.published, given.notes
+    yield "table_mcc", table_mcc(stored, published, notes)
+    yield "table_mcc_seeds", seeds_table(stored)
     for layers in layers_in(frame):
         figure = figure_2(stored, published, layers=layers, notes=notes)
-        paths += save_figure(figure, folder, f"figure_2_layers_{layers}")
+        yield f"figure_2_layers_{layers}", figure
     if len(layers_in(frame)) > 1:
-        figure = figure_depth(stored, published, dim=dim, notes=notes)
-        paths += save_figure(figure, folder, "figure_depth")
-    return paths
+        yield "figure_depth", figure_depth(stored, published, dim=dim, notes=notes)
 
 
 def _measured(frame: pd.DataFrame, found: pd.DataFrame) -> Iterator[tuple[int, str, str, bool]]:
@@ -179,15 +171,10 @@ def _lines(
 ) -> list[tuple[Cell, ...]]:
     """A line a paper that has the number, or one line without a published number."""
     ours = mean_interval(values.to_numpy())
-    own: tuple[Cell, ...] = ((ours.mean, ours.sd), (ours.low, ours.high), ours.n)
-    if not theirs:
-        return [(*start, None, None, *own, None, None)]
-    lines: list[tuple[Cell, ...]] = []
-    for paper, entry in theirs:
-        gap = minus_published(ours, entry)
-        pair = (entry.value, entry.spread)
-        lines.append((*start, paper, pair, *own, gap.mean, (gap.low, gap.high)))
-    return lines
+    lines: list[tuple[Cell, ...]] = [
+        (*start, paper, *beside(ours, entry), *difference(ours, entry)) for paper, entry in theirs
+    ]
+    return lines or [(*start, None, *beside(ours, None), *difference(ours, None))]
 
 
 def _seed_line(line: dict[Any, Any]) -> tuple[Cell, ...]:

@@ -61,6 +61,8 @@ class Column:
 class Table:
     """A table with what belongs under it: notes (deviations, reductions) and its source.
 
+    `kinds` are the endings of the files that it becomes.
+
     Raises: ValueError for a row that has not one cell a column.
     """
 
@@ -69,6 +71,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     source: str = ""
+    kinds: tuple[str, ...] = ("md", "tex", "csv")
 
     def __post_init__(self) -> None:
         """Check the rows' lengths."""
@@ -152,13 +155,11 @@ def show_number(value: float | None, decimals: int = 4, signed: bool = False) ->
     return text.replace("-", MINUS)
 
 
-def save_table(
-    table: Table, folder: Path | str, name: str, kinds: Sequence[str] = ("md", "tex", "csv")
-) -> list[Path]:
+def save_table(table: Table, folder: Path | str, name: str) -> list[Path]:
     """Write `name`.md, .tex and .csv, each only where its bytes differ, and return their paths."""
     writers = {"md": table.to_markdown, "tex": table.to_latex, "csv": table.to_csv}
     paths = []
-    for kind in kinds:
+    for kind in table.kinds:
         path = Path(folder) / f"{name}.{kind}"
         write_if_changed(path, writers[kind]().encode())
         paths.append(path)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, present
 from repro.figures.published import find_published
-from repro.figures.rows import Rows
-from repro.figures.style import INK, MUTED, Layout, panel_page, save_figure, styled
-from repro.figures.tables import PLUS_MINUS, Cell, Column, Table, save_table
+from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.tables import PLUS_MINUS, Cell, Column, Table
 
 LAYOUT = Layout(panel=(3.6, 1.6), gap=(0.0, 0.0), left=1.9, right=0.2, top=0.2, bottom=0.5)
 COLUMNS = (
@@ -32,21 +30,15 @@ REMARK = (
 )
 
 
-def draw_gaussian(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of the Gaussian baseline and return their paths.
+def draw_gaussian(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of the Gaussian baseline.
 
     Raises: MissingResult where there is no row.
     """
-    frame = density_frame(rows).drop_duplicates("data")
-    below = [REMARK, *notes]
-    paths = save_table(gaussian_table(frame, published, below), folder, "table_gaussian")
-    return paths + save_figure(figure_gaussian(frame, below), folder, "figure_gaussian")
+    frame = density_frame(given.rows).drop_duplicates("data")
+    below = [REMARK, *given.notes]
+    yield "table_gaussian", gaussian_table(frame, given.published, below)
+    yield "figure_gaussian", figure_gaussian(frame, below)
 
 
 def gaussian_table(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from repro.config.compose import Composition, compose_tree
 from repro.config.schema import SECTIONS
 from repro.config.tasks import RULES, flows
 from repro.config.tree import Tree, conf_folder
+from repro.figures.material import Material, save_products
 from repro.runner.execute import run_job
 from repro.runner.plan import jobs, open_store, plan
 
@@ -48,6 +50,12 @@ from repro.training.batches import Batches
 from repro.training.fit import Fit, fit_steps
 from repro.training.noise import NoiseSource
 from repro.training.seed_stack import SeedStack
+"""
+FIGURE_IMPORTS = """\
+from __future__ import annotations
+from repro.figures.error_bars import draw_values
+from repro.figures.style import INK, Layout, page_title, panel_page, styled
+from repro.figures.tables import Column, Table
 """
 
 
@@ -147,3 +155,22 @@ def test_the_task_of_section_2_is_trained(conf: Path, tmp_path: Path) -> None:
     assert run(alone)[0]["metrics"]["mean"] == pytest.approx(means[1], abs=1e-6)
     with pytest.raises(Exception, match="at most 200"):
         composed(conf, tmp_path, text, "scale=paper", "training.batch_size=201")
+
+
+def test_the_figure_of_section_3_is_drawn(tmp_path: Path) -> None:
+    words: dict[str, Any] = {}
+    exec(FIGURE_IMPORTS + block("python", "def draw_normal"), words)
+    rows = [
+        {"status": status, "data_seed": seed, "metrics": {"mean": mean}}
+        for seed, (status, mean) in enumerate(
+            [("done", 2.9), ("done", 3.2), ("diverged", None)], 1
+        )
+    ]
+    given = Material(rows, dict, pd.DataFrame(), ["A note."])
+    paths = save_products(words["draw_normal"](given), tmp_path)
+    assert {path.name for path in paths} == {
+        *(f"table_means.{kind}" for kind in ("md", "tex", "csv")),
+        *(f"figure_means.{kind}" for kind in ("pdf", "png", "svg")),
+    }
+    assert (tmp_path / "table_means.csv").read_text() == "seed,mean\n1,2.9\n2,3.2\n"
+    assert "A note." in (tmp_path / "table_means.md").read_text()

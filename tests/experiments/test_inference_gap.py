@@ -10,6 +10,7 @@ from repro.config.compose import compose_tree
 from repro.errors import ConfigError, MissingResult
 from repro.experiments.inference_gap import Pack, gaps, run
 from repro.figures.inference import draw_inference_gap, gap_table, per_image
+from repro.figures.material import Material, save_products
 from repro.jobs import Context, Interrupted, SeedPair
 
 TINY = [
@@ -104,8 +105,11 @@ def test_the_figures_and_the_table_come_from_the_arrays(found, tmp_path):
         {"task": "inference_gap", "status": "done", "arrays": str(i), "metrics": one.metrics}
         for i, one in enumerate(found)
     ]
-    paths = draw_inference_gap(
-        rows, lambda row: found[int(row["arrays"])].arrays, None, tmp_path, ["a note"]
+    paths = save_products(
+        draw_inference_gap(
+            Material(rows, lambda row: found[int(row["arrays"])].arrays, None, ["a note"])
+        ),
+        tmp_path,
     )
     assert {path.stem for path in paths} == {"figure_gaps", "figure_posteriors", "table_gaps"}
     arrays = [one.arrays for one in found]
@@ -117,4 +121,6 @@ def test_the_figures_and_the_table_come_from_the_arrays(found, tmp_path):
     assert line[2] == pytest.approx(mean, abs=1e-4)
     assert line[7] == pytest.approx(1.0)
     with pytest.raises(MissingResult, match="repro run experiment=inference_gap"):
-        draw_inference_gap([rows[0] | {"arrays": None}], None, None, tmp_path)
+        save_products(
+            draw_inference_gap(Material([rows[0] | {"arrays": None}], None, None)), tmp_path
+        )

@@ -16,6 +16,7 @@ from repro.figures.audit.samples import draw_samples, table_samples
 from repro.figures.audit.untrained import draw_untrained, table_untrained
 from repro.figures.audit.variance import draw_variance, table_variance
 from repro.figures.baselines import LABELS, baseline_means, baseline_notes
+from repro.figures.material import Material, save_products
 
 PUBLISHED = pd.DataFrame()
 
@@ -80,7 +81,12 @@ def test_the_table_of_arms_counts_lost_sources_and_late_metrics():
 
 
 def test_arms_are_drawn(tmp_path):
-    names = {path.name for path in draw_arms(arms_rows(), None, PUBLISHED, tmp_path, ["note"])}
+    names = {
+        path.name
+        for path in save_products(
+            draw_arms(Material(arms_rows(), None, PUBLISHED, ["note"])), tmp_path
+        )
+    }
     assert {"table_arms.md", "figure_effects.png", "figure_learning_rate.svg"} <= names
 
 
@@ -103,7 +109,10 @@ def test_the_contrasts_of_the_batch_design(tmp_path):
     assert len(found) == 7
     changes = [value for name, value in found.items() if "its lead" in name]
     assert changes == [pytest.approx(0.2)] * 3
-    names = {path.name for path in draw_batch(batch_rows(), None, PUBLISHED, tmp_path)}
+    names = {
+        path.name
+        for path in save_products(draw_batch(Material(batch_rows(), None, PUBLISHED)), tmp_path)
+    }
     assert "figure_batch.png" in names
 
 
@@ -121,7 +130,9 @@ def test_depths_show_the_lead_and_the_baselines(tmp_path):
     assert leads[3, "ivae"] is None
     assert [line["x"] for line in found if line["layers"] == 3] == [pytest.approx(0.7)] * 2
     assert [line["x"] for line in found if line["layers"] == 2] == [None] * 2
-    assert "figure_depth.png" in {p.name for p in draw_depth_arms(rows, None, PUBLISHED, tmp_path)}
+    assert "figure_depth.png" in {
+        p.name for p in save_products(draw_depth_arms(Material(rows, None, PUBLISHED)), tmp_path)
+    }
 
 
 def gap_rows():
@@ -140,7 +151,8 @@ def test_the_gap_is_the_models_likelihood_less_the_true_one(tmp_path):
     assert line["rank"] == pytest.approx(1)
     assert line["change"] == pytest.approx(-0.05)
     assert "figure_gap.png" in {
-        path.name for path in draw_gap(gap_rows(), None, PUBLISHED, tmp_path)
+        path.name
+        for path in save_products(draw_gap(Material(gap_rows(), None, PUBLISHED)), tmp_path)
     }
 
 
@@ -154,7 +166,7 @@ def test_rounding_is_apart_from_both_seeds(tmp_path):
     assert line["model"] == pytest.approx(0.01)
     assert line["rounding"] == pytest.approx(0.02 / 2**0.5)
     assert (line["pairs"], line["change"]) == (4, pytest.approx(0.02))
-    drawn = draw_variance(rows, None, PUBLISHED, tmp_path)
+    drawn = save_products(draw_variance(Material(rows, None, PUBLISHED)), tmp_path)
     assert "figure_variance.png" in {path.name for path in drawn}
 
 
@@ -171,7 +183,7 @@ def test_samples_are_tabled_with_the_truths_own_and_drawn_beside_data(tmp_path):
     random = np.random.default_rng(0)
     arrays = {"x": random.standard_normal((20, 2)), "segment": np.repeat([0, 1], 10),
               "samples": random.standard_normal((8, 2))}  # fmt: skip
-    drawn = draw_samples(rows, lambda _: arrays, PUBLISHED, tmp_path)
+    drawn = save_products(draw_samples(Material(rows, lambda _: arrays, PUBLISHED)), tmp_path)
     assert "figure_samples.png" in {path.name for path in drawn}
 
 
@@ -188,10 +200,10 @@ def test_the_baselines_by_themselves(tmp_path):
     flat, deep = lines(table_untrained(rows))
     assert (flat["dim"], deep["layers"], deep["n"]) == (2, 4, 3)
     assert deep["pca"] == (pytest.approx(0.5), pytest.approx(0.1))
-    drawn = draw_untrained(rows, None, PUBLISHED, tmp_path)
+    drawn = save_products(draw_untrained(Material(rows, None, PUBLISHED)), tmp_path)
     assert "figure_baselines.png" in {path.name for path in drawn}
     with pytest.raises(MissingResult):
-        draw_untrained([], None, PUBLISHED, tmp_path)
+        save_products(draw_untrained(Material([], None, PUBLISHED)), tmp_path)
 
 
 def test_without_rows_there_is_nothing_to_draw():

@@ -15,6 +15,7 @@ from repro.figures.bounds_rows import (
     published_line,
 )
 from repro.figures.bounds_tables import check_table, gain_table, table_2, table_3
+from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
 
 PUBLISHED = Path(__file__).parents[2] / "conf" / "published"
@@ -64,11 +65,15 @@ def load(row):
 
 
 def test_everything_is_drawn_and_the_comparison_only_for_mnist(tmp_path, published):
-    paths = draw_mnist_bounds(make_rows(), load, published, tmp_path / "mnist", ["a note"])
+    paths = save_products(
+        draw_mnist_bounds(Material(make_rows(), load, published, ["a note"])), tmp_path / "mnist"
+    )
     assert {path.stem for path in paths} == {
         "figure_4", "figure_training", "figure_annealing", "table_2", "table_gain", "table_check",
     }  # fmt: skip
-    draw_mnist_bounds(make_rows("digits"), load, published, tmp_path / "digits")
+    save_products(
+        draw_mnist_bounds(Material(make_rows("digits"), load, published)), tmp_path / "digits"
+    )
     gains = [(tmp_path / name / "table_gain.csv").read_text() for name in ("mnist", "digits")]
     assert ["Oxford" in text for text in gains] == [True, False]
 
@@ -137,8 +142,8 @@ def test_patches_stand_beside_table_3_of_cifar_alone(tmp_path, published):
     table = table_3(bounds_frame(rows), published)
     columns = [column.key for column in table.columns]
     assert [row[columns.index("published")] for row in table.rows] == [-293.7, -308.6]
-    paths = draw_cifar_bounds(rows, load, published, tmp_path)
+    paths = save_products(draw_cifar_bounds(Material(rows, load, published)), tmp_path)
     assert {path.stem for path in paths} == {"figure_table_3", "figure_training", "table_3"}
     digits = [row | {"config": row["config"] | {"data": {"dataset": "digits"}}} for row in rows]
-    draw_cifar_bounds(digits, load, published, tmp_path)
+    save_products(draw_cifar_bounds(Material(digits, load, published)), tmp_path)
     assert "293" not in (tmp_path / "table_3.csv").read_text()

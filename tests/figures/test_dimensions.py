@@ -8,6 +8,7 @@ import pytest
 
 from repro.errors import MissingResult
 from repro.figures.dimensions import draw_dimensions, seeds_table, table_1, table_spread
+from repro.figures.material import Material, save_products
 from repro.report.statistics import mean_interval, signed_rank_p
 
 IFLOW = [[0.7, 0.8, 0.6, 0.9, 0.5], [0.8, 0.8, 0.8, 0.8, 0.8], [0.6, 0.9, 0.7, 0.5, 0.7]]
@@ -110,7 +111,10 @@ def test_the_seeds_table_has_every_run_and_point(rows):
 
 def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     rows = synthetic.make_rows_5d((1, 49))
-    drawn = draw_dimensions(rows, synthetic.arrays_5d, published, tmp_path, ["Reduction: few"])
+    drawn = save_products(
+        draw_dimensions(Material(rows, synthetic.arrays_5d, published, ["Reduction: few"])),
+        tmp_path,
+    )
     tables = ("table_1", "table_1_spread", "table_1_collapsed")
     assert {path.name for path in drawn} == {
         *(f"{name}.{kind}" for name in tables for kind in ("md", "tex", "csv")),
@@ -118,7 +122,10 @@ def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     }  # fmt: skip
     assert sorted(tmp_path.iterdir()) == sorted(drawn)
     stamps = {path: path.stat().st_mtime_ns for path in drawn}  # only other bytes are written
-    draw_dimensions(rows[::-1], synthetic.arrays_5d, published, tmp_path, ["Reduction: few"])
+    save_products(
+        draw_dimensions(Material(rows[::-1], synthetic.arrays_5d, published, ["Reduction: few"])),
+        tmp_path,
+    )
     assert {path: path.stat().st_mtime_ns for path in drawn} == stamps
     for name in tables:
         assert (tmp_path / f"{name}.tex").read_text().isascii()
@@ -131,10 +138,12 @@ def test_partial_rows_are_drawn_too(synthetic, published, tmp_path, keep):
         "lost": [synthetic.diverged(synthetic.make_row_5d(m, 49)) for m in ("iflow", "ivae")],
         "no arrays": [synthetic.make_row_5d("iflow", 49) | {"arrays": None}],
     }[keep]
-    drawn = draw_dimensions(rows, synthetic.arrays_5d, published, tmp_path)
+    drawn = save_products(
+        draw_dimensions(Material(rows, synthetic.arrays_5d, published)), tmp_path
+    )
     assert len(drawn) == 3 * 3 + 1 + 3
 
 
 def test_nothing_to_draw_names_the_command(published, tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=per_dimension"):
-        draw_dimensions([], dict, published, tmp_path)
+        save_products(draw_dimensions(Material([], dict, published)), tmp_path)

@@ -13,6 +13,7 @@ from repro.figures.energy_optimisers import draw_optimisers, fates, table_optimi
 from repro.figures.energy_rows import best_gaussian, energy_frame
 from repro.figures.energy_table import published_points, table_energies
 from repro.figures.flow_gallery import figure_1, table_gallery
+from repro.figures.material import Material, save_products
 
 
 def row(arm: str, length: int, seed: int, value: float | None, **more: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_published_points_are_the_papers_panels_and_the_groups_file(published: A
 
 
 def test_everything_is_drawn(published: Any, tmp_path: Any) -> None:
-    paths = draw_energies(ROWS, arrays, published, tmp_path, ["A note."])
+    paths = save_products(draw_energies(Material(ROWS, arrays, published, ["A note."])), tmp_path)
     assert {path.name for path in paths} >= {"figure_3.png", "figure_3d.pdf", "table_energies.md"}
     assert all(path.stat().st_size for path in paths)
 
@@ -87,7 +88,7 @@ def test_a_runs_fate(tmp_path: Any, published: Any) -> None:
         ((1, 3), (1, 3), (0, 3)),
         ((0, 1), (0, 1), (1, 1)),
     ]
-    assert len(draw_optimisers(rows, arrays, published, tmp_path)) == 6
+    assert len(save_products(draw_optimisers(Material(rows, arrays, published)), tmp_path)) == 6
 
 
 def gallery(seed: int, kept: str | None) -> dict[str, Any]:

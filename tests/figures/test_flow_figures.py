@@ -15,6 +15,7 @@ from repro.figures.checks import (
 )
 from repro.figures.density import draw_density, figure_density, table_density
 from repro.figures.gin import figure_recovered, figure_spectrum, table_gin
+from repro.figures.material import Material, save_products
 
 
 def row(task, arm, seed, metrics, model_seed=1, config=None, status="done", arrays=None):
@@ -168,4 +169,4 @@ def test_convolution_s_table_has_a_line_a_length():
 
 def test_without_rows_there_is_nothing_to_draw(tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=convolution_density"):
-        draw_density([], dict, None, tmp_path)
+        save_products(draw_density(Material([], dict, None)), tmp_path)

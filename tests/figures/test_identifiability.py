@@ -10,6 +10,7 @@ from scipy.stats import ttest_ind_from_stats
 
 from repro.errors import MissingResult
 from repro.figures.identifiability import draw_2d, figure_mcc, seeds_table, table_2
+from repro.figures.material import Material, save_products
 from repro.figures.tables import DASH, show
 
 IFLOW = [0.7, 0.8, 0.9]
@@ -135,8 +136,13 @@ def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     rows = synthetic.make_rows([1, 3, 5], (3,), points=20)
     folders = [tmp_path / "a", tmp_path / "b"]
     drawn = [
-        draw_2d(
-            rows, lambda row: synthetic.arrays_of(row, 20), published, folder, ["Reduction: few"]
+        save_products(
+            draw_2d(
+                Material(
+                    rows, lambda row: synthetic.arrays_of(row, 20), published, ["Reduction: few"]
+                )
+            ),
+            folder,
         )
         for folder in folders
     ]
@@ -155,19 +161,19 @@ def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     for one, two in zip(*drawn, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
     stamps = {path: path.stat().st_mtime_ns for path in drawn[0]}
-    draw_2d(
-        rows, lambda row: synthetic.arrays_of(row, 20), published, folders[0], ["Reduction: few"]
+    save_products(
+        draw_2d(
+            Material(rows, lambda row: synthetic.arrays_of(row, 20), published, ["Reduction: few"])
+        ),
+        folders[0],
     )
     assert {path: path.stat().st_mtime_ns for path in drawn[0]} == stamps
 
 
-def test_several_depths_are_drawn_together_too(synthetic, published, tmp_path, monkeypatch):
-    named = []
-    monkeypatch.setattr(
-        "repro.figures.identifiability.save_figure", lambda *a: named.append(a[2]) or []
-    )
+def test_several_depths_are_drawn_together_too(synthetic, published):
     rows = synthetic.make_rows([1, 2], (3, 5), points=20)
-    draw_2d(rows, lambda row: synthetic.arrays_of(row, 20), published, tmp_path)
+    given = Material(rows, lambda row: synthetic.arrays_of(row, 20), published)
+    named = [name for name, _ in draw_2d(given) if name.startswith("figure")]
     assert named == ["figure_mcc", "figure_depth", "figure_1_layers_3", "figure_1_layers_5"]
 
 
@@ -179,6 +185,6 @@ def test_it_says_when_the_models_are_scored(rows, published):
 
 def test_nothing_to_draw_names_the_command(published, tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=identifiability_2d"):
-        draw_2d([], dict, published, tmp_path)
+        save_products(draw_2d(Material([], dict, published)), tmp_path)
     with pytest.raises(MissingResult, match="repro run experiment=identifiability_2d"):
         figure_mcc([], published)

@@ -7,6 +7,7 @@ import pytest
 from repro.errors import MissingResult
 from repro.figures import iflow_mnist, nvf_images, nvf_latents
 from repro.figures.image_sheets import GAP, PAPER, above, mosaic
+from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
 
 PUBLISHED = "conf/published"
@@ -113,7 +114,7 @@ def test_everything_is_drawn_also_without_arrays(draw, task, names, published, t
             "class_agreement": 0.9, "class_agreement_cooler": 0.95, "class_by_density": 0.8,
             "frechet_cooler": 9.0, "cdf_error": 1e-15,
     }  # fmt: skip
-    paths = draw(rows, arrays, published, tmp_path, ["A note."])
+    paths = save_products(draw(Material(rows, arrays, published, ["A note."])), tmp_path)
     assert names <= {path.stem for path in paths}
     assert all(path.stat().st_size > 0 for path in paths)
 
@@ -124,7 +125,7 @@ def test_everything_is_drawn_also_without_arrays(draw, task, names, published, t
 )
 def test_no_rows_name_the_command_that_makes_them(draw, published, tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment="):
-        draw([], arrays, published, tmp_path)
+        save_products(draw(Material([], arrays, published)), tmp_path)
 
 
 def test_a_mosaic_lays_images_out_in_rows():

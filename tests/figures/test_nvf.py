@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repro.figures.material import Material, save_products
 from repro.figures.nvf_jacobian import draw_jacobian, slopes_table
 from repro.figures.nvf_rows import density_frame, difference, interval
 from repro.figures.nvf_tabular import (
@@ -138,7 +139,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_everything_is_drawn(name: str, tmp_path: Path) -> None:
     draw, rows, arrays = CASES[name]
-    paths = draw(rows(), arrays, PUBLISHED, tmp_path, ["A deviation."])
+    paths = save_products(draw(Material(rows(), arrays, PUBLISHED, ["A deviation."])), tmp_path)
     assert {path.suffix for path in paths} == {".md", ".tex", ".csv", ".pdf", ".png", ".svg"}
     for path in paths:
         assert path.stat().st_size > 100

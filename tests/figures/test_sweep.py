@@ -6,6 +6,7 @@ import io
 import pytest
 
 from repro.errors import MissingResult
+from repro.figures.material import Material, save_products
 from repro.figures.sweep import draw_sweep, seeds_table, table_mcc
 from repro.report.statistics import mean_interval
 
@@ -113,24 +114,23 @@ def test_every_row_is_in_the_seeds_table(rows):
 
 def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
     rows = synthetic.make_rows_5d((1, 2, 49))
-    drawn = draw_sweep(rows, dict, published, tmp_path, ["Reduction: few"])
+    drawn = save_products(
+        draw_sweep(Material(rows, dict, published, ["Reduction: few"])), tmp_path
+    )
     assert {path.name for path in drawn} == {
         *(f"table_mcc.{kind}" for kind in ("md", "tex", "csv")), "table_mcc_seeds.csv",
         *(f"figure_2_layers_3.{kind}" for kind in ("pdf", "png", "svg")),
     }  # fmt: skip
     assert sorted(tmp_path.iterdir()) == sorted(drawn)
     stamps = {path: path.stat().st_mtime_ns for path in drawn}  # only other bytes are written
-    draw_sweep(rows[::-1], dict, published, tmp_path, ["Reduction: few"])
+    save_products(draw_sweep(Material(rows[::-1], dict, published, ["Reduction: few"])), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in drawn} == stamps
     assert (tmp_path / "table_mcc.tex").read_text().isascii()
 
 
-def test_several_depths_have_a_figure_each_and_one_together(
-    synthetic, published, tmp_path, monkeypatch
-):
-    named = []
-    monkeypatch.setattr("repro.figures.sweep.save_figure", lambda *a: named.append(a[2]) or [])
-    draw_sweep(synthetic.make_rows_5d((1, 2), layers=(3, 4)), dict, published, tmp_path)
+def test_several_depths_have_a_figure_each_and_one_together(synthetic, published):
+    given = Material(synthetic.make_rows_5d((1, 2), layers=(3, 4)), dict, published)
+    named = [name for name, _ in draw_sweep(given) if name.startswith("figure")]
     assert named == ["figure_2_layers_3", "figure_2_layers_4", "figure_depth"]
 
 
@@ -141,9 +141,9 @@ def test_partial_rows_are_drawn_too(synthetic, published, tmp_path, keep):
         "one": [synthetic.make_row_5d(model, 7) for model in ("iflow", "ivae")],
         "lost": [synthetic.diverged(synthetic.make_row_5d(m, 1)) for m in ("iflow", "ivae")],
     }[keep]
-    assert len(draw_sweep(rows, dict, published, tmp_path)) == 7
+    assert len(save_products(draw_sweep(Material(rows, dict, published)), tmp_path)) == 7
 
 
 def test_nothing_to_draw_names_the_command(published, tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=mcc_sweep"):
-        draw_sweep([], dict, published, tmp_path)
+        save_products(draw_sweep(Material([], dict, published)), tmp_path)

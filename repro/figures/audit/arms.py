@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,9 @@ from repro.figures.audit.frame import arms_in, audit_frame, by_seed, paired, run
 from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.baselines import baseline_notes
 from repro.figures.forest import Mark, figure_forest
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import save_figure
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
 COLLAPSED = 0.05  # a matched correlation below it is a lost source
@@ -86,20 +84,12 @@ def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_arms(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table of arms, the forest of their effects and the course of the learning rate."""
-    paths = save_table(table_arms(rows, notes), folder, "table_arms")
-    marks = arm_effects(rows)
-    if marks:
-        figure = figure_forest(marks, "effect on the MCC")
-        paths += save_figure(figure, folder, "figure_effects")
-    return paths + save_figure(figure_learning_rate(rows, notes), folder, "figure_learning_rate")
+def draw_arms(given: Material) -> Iterator[Product]:
+    """Yield the table of arms, the forest of their effects and the course of the learning rate."""
+    yield "table_arms", table_arms(given.rows, given.notes)
+    if marks := arm_effects(given.rows):
+        yield "figure_effects", figure_forest(marks, "effect on the MCC")
+    yield "figure_learning_rate", figure_learning_rate(given.rows, given.notes)
 
 
 def _line(frame: pd.DataFrame, arm: str, reference: str) -> tuple[Cell, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,18 +10,18 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import audit_frame, by_seed, runs
 from repro.figures.baselines import baseline_means, baseline_notes, draw_baselines
-from repro.figures.latents import LoadArrays
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
 from repro.figures.style import (
     MODEL_COLOURS,
     MODEL_MARKERS,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
-    save_figure,
     styled,
 )
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired as paired_test
 from repro.report.statistics import mean_interval
 
@@ -72,8 +71,7 @@ def figure_batch(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         ax.set_ylim(low, high)
     axes[0].set_ylabel("MCC (higher is better)")
     axes[0].legend(loc="best")
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "Batch size or number of updates?", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "Batch size or number of updates?")
     return figure
 
 
@@ -96,16 +94,10 @@ def table_batch(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_batch(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table of contrasts and the figure of the design."""
-    paths = save_table(table_batch(rows, notes), folder, "table_batch")
-    return paths + save_figure(figure_batch(rows, notes), folder, "figure_batch")
+def draw_batch(given: Material) -> Iterator[Product]:
+    """Yield the table of contrasts and the figure of the design."""
+    yield "table_batch", table_batch(given.rows, given.notes)
+    yield "figure_batch", figure_batch(given.rows, given.notes)
 
 
 def _contrasts(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
@@ -147,8 +139,7 @@ def _draw(ax: Axes, frame: pd.DataFrame, family: str, batch: str) -> None:
     found = [(i, ours) for i, ours in found if ours.n]
     if not found:
         return
-    arms = [[max(0.0, m.mean - m.low) if m.n > 1 else 0.0 for _, m in found],
-            [max(0.0, m.high - m.mean) if m.n > 1 else 0.0 for _, m in found]]  # fmt: skip
+    arms = reach(m for _, m in found)
     ax.errorbar([i + away for i, _ in found], [m.mean for _, m in found], arms,
                 color=MODEL_COLOURS[model], marker=MODEL_MARKERS[model], markersize=4,
                 markerfacecolor="white" if batch == "8" else MODEL_COLOURS[model],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,19 +10,19 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, runs, spell
 from repro.figures.baselines import baseline_means, baseline_notes, join_baselines
-from repro.figures.latents import LoadArrays
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows, layers_in
 from repro.figures.style import (
     FAINT,
     MODEL_COLOURS,
     MODEL_MARKERS,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
-    save_figure,
     styled,
 )
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table
+from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
 LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.58, right=0.15, top=0.42, bottom=0.95)
@@ -79,9 +78,7 @@ def figure_depth_arms(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     box = left.get_position()
     figure.legend(handles, labels, loc="upper left", ncols=3, borderpad=0, columnspacing=1.2,
                   bbox_to_anchor=(box.x0, box.y0 - 0.46 / figure.get_figheight()))  # fmt: skip
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                f"{_dim(frame)}D identifiability against mixing depth", size=9, weight="bold",
-                va="top")  # fmt: skip
+    page_title(figure, f"{_dim(frame)}D identifiability against mixing depth")
     return figure
 
 
@@ -108,16 +105,10 @@ def table_depth(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_depth_arms(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of depths."""
-    paths = save_table(table_depth(rows, notes), folder, "table_depth")
-    return paths + save_figure(figure_depth_arms(rows, notes), folder, "figure_depth")
+def draw_depth_arms(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of depths."""
+    yield "table_depth", table_depth(given.rows, given.notes)
+    yield "figure_depth", figure_depth_arms(given.rows, given.notes)
 
 
 def _line(rows: Rows, frame: pd.DataFrame, arm: str, layers: int) -> tuple[Cell, ...]:
@@ -148,8 +139,7 @@ def _draw(
     kept = {k: one for k, one in found.items() if one.n}
     if not kept:
         return
-    arms = [[max(0.0, m.mean - m.low) if m.n > 1 else 0.0 for m in kept.values()],
-            [max(0.0, m.high - m.mean) if m.n > 1 else 0.0 for m in kept.values()]]  # fmt: skip
+    arms = reach(kept.values())
     counts = {m.n for m in kept.values()}
     ax.errorbar([k + away for k in kept], [m.mean for m in kept.values()], arms,
                 color=MODEL_COLOURS[model], marker=MODEL_MARKERS[model], markersize=4,

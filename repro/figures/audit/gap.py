@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,8 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, runs, spell
 from repro.figures.baselines import baseline_notes
-from repro.figures.latents import LoadArrays
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
 from repro.figures.style import (
     INK,
@@ -20,12 +20,11 @@ from repro.figures.style import (
     MODEL_MARKERS,
     MUTED,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
-    save_figure,
     styled,
 )
-from repro.figures.tables import MINUS, Cell, Column, Table, save_table, show_number
+from repro.figures.tables import MINUS, Cell, Column, Table, show_number
 from repro.report.association import spearman
 from repro.report.statistics import mean_interval
 
@@ -73,9 +72,7 @@ def figure_gap(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     right.legend(loc="best", fontsize=5.5)
     for ax in (left, right):
         ax.grid(axis="y")
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "Held-out likelihood against the true density", size=9, weight="bold",
-                va="top")  # fmt: skip
+    page_title(figure, "Held-out likelihood against the true density")
     return figure
 
 
@@ -96,16 +93,10 @@ def table_gap(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_gap(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of the gap to the true density."""
-    paths = save_table(table_gap(rows, notes), folder, "table_gap")
-    return paths + save_figure(figure_gap(rows, notes), folder, "figure_gap")
+def draw_gap(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of the gap to the true density."""
+    yield "table_gap", table_gap(given.rows, given.notes)
+    yield "figure_gap", figure_gap(given.rows, given.notes)
 
 
 def _line(frame: pd.DataFrame, arm: str) -> tuple[Cell, ...]:
@@ -133,9 +124,8 @@ def _draw_arm(ax: Axes, frame: pd.DataFrame, arm: str, place: int) -> None:
     ax.scatter(beside, gap, s=7, color=colour, marker=marker, alpha=0.45, linewidths=0, zorder=2)
     ours = mean_interval(gap.to_numpy())
     if ours.n > 1:
-        arms = [[ours.mean - ours.low], [ours.high - ours.mean]]
-        ax.errorbar([place], [ours.mean], arms, fmt="_", color=INK, markersize=12, capsize=2,
-                    elinewidth=1.2, zorder=4)  # fmt: skip
+        ax.errorbar([place], [ours.mean], reach([ours]), fmt="_", color=INK, markersize=12,
+                    capsize=2, elinewidth=1.2, zorder=4)  # fmt: skip
         ax.annotate(show_number(ours.mean, 2, signed=True), (place, float(gap.max())), (0, 3),
                     textcoords="offset points", ha="center", size=5.5, color=INK)  # fmt: skip
 

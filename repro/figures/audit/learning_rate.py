@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, runs, spell
 from repro.figures.rows import Rows
-from repro.figures.style import Layout, inches_from_top, panel_page, styled
+from repro.figures.style import Layout, page_title, panel_page, styled
 
 LAYOUT = Layout(panel=(2.6, 2.3), gap=(0.75, 0.0), left=0.66, right=1.75, top=0.42, bottom=0.5)
 COLOURS = ("#1f1f1f", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA3377")
@@ -37,9 +37,7 @@ def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     for ax, label in ((left, "learning rate"), (right, "MCC (higher is better)")):
         _finish(ax, label)
     right.legend(loc="upper left", bbox_to_anchor=(1.03, 1.02), borderaxespad=0)
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "The learning rate and what is still learnt", size=9, weight="bold",
-                va="top")  # fmt: skip
+    page_title(figure, "The learning rate and what is still learnt")
     return figure
 
 

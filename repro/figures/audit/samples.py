@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,10 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, runs, spell
 from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import (
-    Layout,
-    inches_from_top,
-    panel_page,
-    save_figure,
-    segment_colours,
-    styled,
-)
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import Layout, page_title, panel_page, segment_colours, styled
+from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
 LAYOUT = Layout(panel=(1.5, 1.5), gap=(0.12, 0.12), left=0.5, right=0.12, top=0.66, bottom=0.12)
@@ -78,22 +71,15 @@ def figure_samples(
     for ax, title in zip(axes[0], ["data", *(f"samples: {spell(arm)}" for arm in arms)],
                          strict=True):  # fmt: skip
         ax.set_title(title, fontsize=7)
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "Exact samples beside data", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "Exact samples beside data")
     return figure
 
 
-def draw_samples(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table of tests and the sheet of samples."""
-    paths = save_table(table_samples(rows, notes), folder, "table_samples")
-    figure = figure_samples(rows, load_arrays, notes)
-    return paths if figure is None else paths + save_figure(figure, folder, "figure_samples")
+def draw_samples(given: Material) -> Iterator[Product]:
+    """Yield the table of tests and, where rows kept samples, their sheet."""
+    yield "table_samples", table_samples(given.rows, given.notes)
+    if figure := figure_samples(given.rows, given.load_arrays, given.notes):
+        yield "figure_samples", figure
 
 
 def _line(frame: pd.DataFrame, arm: str, suffix: str) -> tuple[Cell, ...]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.errors import MissingResult
 from repro.figures.baselines import LABELS, baseline_frame
-from repro.figures.latents import LoadArrays
+from repro.figures.error_bars import reach
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
-from repro.figures.style import Layout, inches_from_top, panel_page, save_figure, styled
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.style import Layout, page_title, panel_page, styled
+from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
 LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.5)
@@ -44,18 +44,15 @@ def figure_untrained(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     for place, (name, label) in enumerate(LABELS.items()):
         found = [mean_interval(group[name].to_numpy()) for _, group in groups]
         at = [i + 0.12 * (place - (len(LABELS) - 1) / 2) for i in range(len(groups))]
-        arms = [[one.mean - one.low if one.n > 1 else 0.0 for one in found],
-                [one.high - one.mean if one.n > 1 else 0.0 for one in found]]  # fmt: skip
         marker, colour = LOOKS[name]
-        ax.errorbar(at, [one.mean for one in found], arms, linestyle="none", marker=marker,
+        ax.errorbar(at, [one.mean for one in found], reach(found), linestyle="none", marker=marker,
                     markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
                     label=label)  # fmt: skip
     ax.set_xticks(range(len(groups)), [f"{dim}D\nlayers {layers}" for (dim, layers), _ in groups])
     ax.set_ylabel("MCC (higher is better)")
     ax.grid(axis="y")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "Without any training", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "Without any training")
     return figure
 
 
@@ -73,19 +70,13 @@ def table_untrained(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_untrained(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of the baselines.
+def draw_untrained(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of the baselines.
 
     Raises: MissingResult where there is no row.
     """
-    paths = save_table(table_untrained(rows, notes), folder, "table_baselines")
-    return paths + save_figure(figure_untrained(rows, notes), folder, "figure_baselines")
+    yield "table_baselines", table_untrained(given.rows, given.notes)
+    yield "figure_baselines", figure_untrained(given.rows, given.notes)
 
 
 def _groups(rows: Rows) -> list[tuple[tuple[int, int], pd.DataFrame]]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, runs, spell
-from repro.figures.latents import LoadArrays
+from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
 from repro.figures.style import (
     MODEL_COLOURS,
     MODEL_MARKERS,
     Layout,
-    inches_from_top,
+    page_title,
     panel_page,
-    save_figure,
     styled,
 )
-from repro.figures.tables import Cell, Column, Table, save_table
+from repro.figures.tables import Cell, Column, Table
 from repro.report.variance import Components, crossed_components
 
 ROUNDING = "_rounding"
@@ -79,8 +77,7 @@ def figure_variance(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     ax.set_ylabel("sd of the MCC")
     ax.grid(axis="y")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
-    figure.text(0.1 / figure.get_figwidth(), inches_from_top(figure, 0.1),
-                "What moves an MCC", size=9, weight="bold", va="top")  # fmt: skip
+    page_title(figure, "What moves an MCC")
     return figure
 
 
@@ -96,16 +93,10 @@ def table_variance(rows: Rows, notes: Sequence[str] = ()) -> Table:
     )
 
 
-def draw_variance(
-    rows: Rows,
-    load_arrays: LoadArrays,
-    published: pd.DataFrame,
-    folder: Path | str,
-    notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write the table and the figure of the components of variance."""
-    paths = save_table(table_variance(rows, notes), folder, "table_variance")
-    return paths + save_figure(figure_variance(rows, notes), folder, "figure_variance")
+def draw_variance(given: Material) -> Iterator[Product]:
+    """Yield the table and the figure of the components of variance."""
+    yield "table_variance", table_variance(given.rows, given.notes)
+    yield "figure_variance", figure_variance(given.rows, given.notes)
 
 
 def _crossed(frame: pd.DataFrame) -> list[str]:
