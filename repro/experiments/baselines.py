@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from repro.data.sources import Sources, generate, has_exact_density, oracle_log_likelihood
-from repro.jobs import Context, Interrupted, Outcome, SeedPair
+from repro.experiments.untrained import seed_by_seed
+from repro.jobs import Context, Outcome, SeedPair
 from repro.metrics.baselines import baseline_scores
 
 
@@ -17,15 +18,13 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
     Raises:
         Interrupted: when asked to stop; nothing is kept, since a data set takes a second.
     """
-    outcomes = []
-    for done, pair in enumerate(seeds):
-        if context.stop_requested():
-            raise Interrupted
-        sources = generate(config["data"], pair.data_seed)
-        metrics: dict[str, Any] = dict(baseline_scores(sources.s, sources.x, sources.segment))
-        outcomes.append(Outcome(pair, "done", metrics | _oracle(sources, config["data"])))
-        context.progress(done + 1, len(seeds))
-    return outcomes
+    return seed_by_seed(seeds, context, lambda pair: _outcome(pair, config["data"]))
+
+
+def _outcome(pair: SeedPair, data: dict[str, Any]) -> Outcome:
+    sources = generate(data, pair.data_seed)
+    metrics: dict[str, Any] = dict(baseline_scores(sources.s, sources.x, sources.segment))
+    return Outcome(pair, "done", metrics | _oracle(sources, data))
 
 
 def _oracle(sources: Sources, data: dict[str, Any]) -> dict[str, float]:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repro.experiments.untrained import seed_by_seed
 from repro.flows.convolution import convolve, deconvolve, kernel, log_abs_det
-from repro.jobs import Context, Interrupted, Outcome, SeedPair
+from repro.jobs import Context, Outcome, SeedPair
 from repro.randomness import generator
 
 
@@ -22,13 +23,10 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
     Raises:
         Interrupted: when asked to stop.
     """
-    outcomes = []
-    for done, pair in enumerate(seeds):
-        if context.stop_requested():
-            raise Interrupted
-        outcomes.append(Outcome(pair, "done", _metrics(config["evaluation"], pair)))
-        context.progress(done + 1, len(seeds))
-    return outcomes
+    evaluation = config["evaluation"]
+    return seed_by_seed(
+        seeds, context, lambda pair: Outcome(pair, "done", _metrics(evaluation, pair))
+    )
 
 
 def _metrics(evaluation: Mapping[str, Any], pair: SeedPair) -> dict[str, Any]:

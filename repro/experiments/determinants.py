@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repro.experiments.untrained import seed_by_seed
 from repro.flows.autoregressive import AutoregressiveAffine
 from repro.flows.base import Bijection, Chain
 from repro.flows.conditioners import Conditioner, Perceptron
@@ -22,7 +23,7 @@ from repro.flows.parametric import Static
 from repro.flows.planar import Planar
 from repro.flows.radial import Radial
 from repro.flows.sylvester import Sylvester
-from repro.jobs import Context, Interrupted, Outcome, SeedPair
+from repro.jobs import Context, Outcome, SeedPair
 from repro.randomness import generator
 
 SPREAD = 0.3  # how far parameters are moved from where they start
@@ -57,13 +58,7 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
     Raises:
         Interrupted: when asked to stop.
     """
-    outcomes = []
-    for done, pair in enumerate(seeds):
-        if context.stop_requested():
-            raise Interrupted
-        outcomes.append(_outcome(config["evaluation"], pair))
-        context.progress(done + 1, len(seeds))
-    return outcomes
+    return seed_by_seed(seeds, context, lambda pair: _outcome(config["evaluation"], pair))
 
 
 def _outcome(evaluation: dict[str, Any], pair: SeedPair) -> Outcome:

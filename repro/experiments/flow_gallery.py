@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from repro.experiments.pack import initialised
+from repro.experiments.untrained import seed_by_seed
 from repro.flows.parametric import Static
 from repro.flows.planar import Planar
 from repro.flows.radial import Radial
@@ -23,14 +24,17 @@ CENTRE = math.log(math.expm1(1.0))  # where softplus is 1
 
 
 def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -> list[Outcome]:
-    """Draw a flow for each model seed and compute its density on a grid; one outcome a seed."""
-    outcomes = []
-    for done, pair in enumerate(seeds, 1):
-        model = config["model"]
-        flow = initialised(pair.model_seed, lambda: drawn_flow(model)).double()  # noqa: B023
-        outcomes.append(_outcome(pair, flow, config["data"]))
-        context.progress(done, len(seeds))
-    return outcomes
+    """Draw a flow for each model seed and compute its density on a grid; one outcome a seed.
+
+    Raises:
+        Interrupted: when asked to stop; nothing is kept.
+    """
+
+    def outcome(pair: SeedPair) -> Outcome:
+        flow = initialised(pair.model_seed, lambda: drawn_flow(config["model"])).double()
+        return _outcome(pair, flow, config["data"])
+
+    return seed_by_seed(seeds, context, outcome)
 
 
 def drawn_flow(model: Mapping[str, Any]) -> Static:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from repro.experiments.pack import initialised
+from repro.experiments.untrained import seed_by_seed
 from repro.jobs import Context, Outcome, SeedPair
 from repro.models.base import count_parameters
 from repro.models.latents import DiscreteLatent
@@ -23,12 +24,15 @@ def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -
 
     Both are timed in turns within one run, so that their ratios do not depend on the machine's
     load; nothing is trained, since a pass takes as long with any weights.
+
+    Raises:
+        Interrupted: when asked to stop; nothing is kept.
     """
-    outcomes = []
-    for number, pair in enumerate(seeds):
-        outcomes.append(Outcome(pair, "done", _measure(config, pair.model_seed, context.device)))
-        context.progress(number + 1, len(seeds))
-    return outcomes
+
+    def outcome(pair: SeedPair) -> Outcome:
+        return Outcome(pair, "done", _measure(config, pair.model_seed, context.device))
+
+    return seed_by_seed(seeds, context, outcome)
 
 
 def _measure(config: dict[str, Any], seed: int, device: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from repro.data.binarisation import binarise
 from repro.data.images import CIFAR_BATCHES, digest, load_images
 from repro.data.patches import cut_patches
+from repro.jobs import SeedPair
 
 Config = Mapping[str, Any]
 
@@ -51,6 +52,16 @@ def image_rows(data: Config, data_seed: int, root: Path) -> ImageRows:
         kept *= data["per_image"]
     sha256 = {split: digest(part) for split, part in parts.items()}
     return ImageRows(train[:kept], train[kept:], test, sha256)
+
+
+def rows_by_seed(data: Config, seeds: Sequence[SeedPair], root: Path) -> dict[int, ImageRows]:
+    """The rows of a data config for each data seed of a pack.
+
+    Raises:
+        DataError: if files are missing or damaged.
+    """
+    data_seeds = dict.fromkeys(pair.data_seed for pair in seeds)
+    return {seed: image_rows(data, seed, root) for seed in data_seeds}
 
 
 def _prepared(

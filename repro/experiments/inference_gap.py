@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repro.experiments.image_rows import image_rows
+from repro.experiments.image_rows import rows_by_seed
 from repro.experiments.pack import TrainedPack, initialised
 from repro.flows.planar import Planar
 from repro.jobs import Context, Outcome, SeedPair
@@ -55,8 +55,7 @@ class Pack(TrainedPack):
     def __init__(
         self, config: Mapping[str, Any], seeds: Sequence[SeedPair], context: Context
     ) -> None:
-        data_seeds = dict.fromkeys(pair.data_seed for pair in seeds)
-        self.images = {s: image_rows(config["data"], s, context.data) for s in data_seeds}
+        self.images = rows_by_seed(config["data"], seeds, context.data)
         self.found: list[tuple[dict[str, Any], dict[str, np.ndarray]]] = []
         super().__init__(config, seeds, context)
 

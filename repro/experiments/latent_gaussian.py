@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from repro.experiments.bounds import Measured, annealed_nll, measure
-from repro.experiments.image_rows import ImageRows, image_rows
+from repro.experiments.image_rows import ImageRows, rows_by_seed
 from repro.experiments.pack import TrainedPack, initialised
 from repro.jobs import Context, Outcome, SeedPair
 from repro.models.base import count_parameters
@@ -44,9 +44,7 @@ class Pack(TrainedPack):
     def __init__(
         self, config: Mapping[str, Any], seeds: Sequence[SeedPair], context: Context
     ) -> None:
-        data_seeds = dict.fromkeys(pair.data_seed for pair in seeds)
-        root = context.data
-        self.images = {one: image_rows(config["data"], one, root) for one in data_seeds}
+        self.images = rows_by_seed(config["data"], seeds, context.data)
         self.curves: list[list[tuple[int, float]]] = [[] for _ in seeds]
         self.measured: Measured | None = None
         self.annealed: dict[int, Tensor] = {}
