@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,7 @@ scales:
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     """A copy of the conf tree with an experiment that has arms."""
-    for file in conf_folder().rglob("*.yaml"):
-        copy = tmp_path / file.relative_to(conf_folder())
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.read_text())
+    shutil.copytree(conf_folder(), tmp_path, dirs_exist_ok=True)
     return written(tmp_path, ARMED)
 
 

@@ -27,20 +27,6 @@ def conf(tmp_path: Path) -> Path:
     return Path(shutil.copytree(conf_folder(), tmp_path / "conf"))
 
 
-@pytest.fixture
-def composed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What Hydra is asked to compose."""
-    made = []
-    once = Tree._compose
-
-    def counted(self: Tree, choices: Any) -> Any:
-        made.append(choices)
-        return once(self, choices)
-
-    monkeypatch.setattr(Tree, "_compose", counted)
-    return made
-
-
 def test_a_kept_composition_is_hydra_s_own(folder: Path, conf: Path, composed: list[Any]) -> None:
     first, second = Tree(conf), Tree(conf)
     assert second.compose(NAME) == first.compose(NAME)

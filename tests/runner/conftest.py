@@ -1,8 +1,12 @@
 """A store of its own, the fake task, and jobs for it."""
 
 import importlib.util
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +59,30 @@ def make_job(fake: Path) -> Callable[..., Job]:
         )
 
     return make
+
+
+@pytest.fixture
+def launched(store: Store, fake: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Returns a starter of scripts that run jobs in processes of their own, killed in the end."""
+    started = []
+
+    def start(script: Path, jobs: list[Job], *words: str) -> subprocess.Popen[str]:
+        file = fake / f"jobs-{len(started)}.json"
+        file.write_text(json.dumps([asdict(job) for job in jobs]))
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(store.paths.results), str(file), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

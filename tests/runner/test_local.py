@@ -5,10 +5,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,26 +55,11 @@ def run(store: Store) -> Callable[..., tuple[Summary, Recorder]]:
 
 
 @pytest.fixture
-def drive(store: Store, fake: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def drive(
+    launched: Callable[..., subprocess.Popen[str]],
+) -> Callable[..., subprocess.Popen[str]]:
     """Returns a starter of launchers in processes of their own."""
-    started = []
-
-    def start(jobs: list[Job], workers: int = 1) -> subprocess.Popen[str]:
-        file = fake / f"jobs-{len(started)}.json"
-        file.write_text(json.dumps([asdict(job) for job in jobs]))
-        process = subprocess.Popen(
-            [sys.executable, str(DRIVE), str(store.paths.results), str(file), str(workers)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda jobs, workers=1: launched(DRIVE, jobs, str(workers))
 
 
 def some_jobs(make_job: Callable[..., Job], count: int, **config: Any) -> list[Job]:

@@ -3,12 +3,9 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,26 +63,9 @@ def run(cluster: Any, store: Store) -> Iterator[Callable[..., tuple[Summary, Rec
 
 
 @pytest.fixture
-def drive(cluster: Any, store: Store, fake: Path) -> Iterator[Callable[..., Any]]:
+def drive(cluster: Any, launched: Callable[..., Any]) -> Callable[..., Any]:
     """Returns a starter of drivers in processes of their own."""
-    started = []
-
-    def start(jobs: list[Job]) -> subprocess.Popen[str]:
-        file = fake / f"jobs-{len(started)}.json"
-        file.write_text(json.dumps([asdict(job) for job in jobs]))
-        words = [str(store.paths.results), str(file), json.dumps(OPTIONS)]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            [sys.executable, str(DRIVE), *words], stdin=subprocess.DEVNULL, stdout=pipe,
-            stderr=pipe, text=True,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda jobs: launched(DRIVE, jobs, json.dumps(OPTIONS))
 
 
 def resumed(store: Store, id: str) -> set[Any]:

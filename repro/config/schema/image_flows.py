@@ -40,15 +40,27 @@ class Pixels:
 
 
 @dataclass
-class NVFImage:
+class MultiScaleFlow:
+    """A multi-scale flow of images; `flow_steps` and `flow_widths` have one value a level."""
+
+    name: str
+    flow_steps: list[int] = limited(at_least=0)  # noqa: RUF009
+    flow_widths: list[int] = limited(at_least=1)  # noqa: RUF009
+    coupling: str = limited(choices=COUPLINGS)
+    bins: int = limited(at_least=2)
+    tail_bound: float = limited(above=0.0, example=3.0)
+    split_hidden: int = limited(at_least=1)
+
+
+@dataclass
+class NVFImage(MultiScaleFlow):
     """A latent variable and a density of images given it.
 
-    `flow_steps` and `flow_widths` have one value a level. `warm_up` updates raise the
+    `warm_up` updates raise the
     weight of the latent's cost from 0 to 1. The keys `prior_*` are of the GPT-2 prior of a
     sequential latent, which is trained after the density.
     """
 
-    name: str
     likelihood: str = limited(choices=LIKELIHOODS)
     latent: str = limited(choices=LATENTS)
     features: int = limited(at_least=1)
@@ -61,14 +73,8 @@ class NVFImage:
     decay: float = limited(above=0.0, below=1.0, example=0.99)
     commitment: float = limited(at_least=0.0)
     warm_up: int = limited(at_least=0)
-    flow_steps: list[int] = limited(at_least=0)  # noqa: RUF009
-    flow_widths: list[int] = limited(at_least=1)  # noqa: RUF009
-    coupling: str = limited(choices=COUPLINGS)
-    bins: int = limited(at_least=2)
-    tail_bound: float = limited(above=0.0, example=3.0)
     condition_channels: int = limited(at_least=1)
     condition_couplings: bool = limited()
-    split_hidden: int = limited(at_least=1)
     prior_pretrained: bool = limited()
     prior_width: int = limited(at_least=1)
     prior_layers: int = limited(at_least=1)
@@ -80,16 +86,9 @@ class NVFImage:
 
 
 @dataclass
-class IFlowImage:
+class IFlowImage(MultiScaleFlow):
     """A multi-scale flow whose Gaussian base depends on the class, as iFlow's does."""
 
-    name: str
-    flow_steps: list[int] = limited(at_least=0)  # noqa: RUF009
-    flow_widths: list[int] = limited(at_least=1)  # noqa: RUF009
-    coupling: str = limited(choices=COUPLINGS)
-    bins: int = limited(at_least=2)
-    tail_bound: float = limited(above=0.0, example=3.0)
-    split_hidden: int = limited(at_least=1)
     lambda_hidden: list[int] | None = limited(at_least=1)  # noqa: RUF009
     natural_parameters: str = limited(choices=NATURAL_PARAMETERS)
 
