@@ -16,6 +16,8 @@ from repro.errors import ConfigError
 
 EXAMPLE = "repro data generate sources data_seed=1 data.layers=3 out=FILE.npz"
 OWN_KEYS = ("data_seed", "out")
+GENERATED = ["sources"]  # the other data sets are made where they are used
+UNTRAINED = "training.batch_size=1"  # nothing is trained, so no batch is too large for the data
 
 
 @dataclass(frozen=True)
@@ -36,23 +38,22 @@ def read_request(words: Sequence[str]) -> Request:
     tree = Tree()
     own = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
     names = [word for word in words if "=" not in word]
-    choice = [f"data={_only(names, tree)}"]
+    choice = [f"data={_only(names)}"]
     rest = [word for word in words if "=" in word and word.partition("=")[0] not in OWN_KEYS]
     for word in rest:
         _check_key(word.partition("=")[0], tree.vocabulary)
-    cells = compose_defaults(tree, [*choice, *rest]).cells
+    cells = compose_defaults(tree, [*choice, *rest, UNTRAINED]).cells
     if len(cells) > 1:
         raise ConfigError(f"one file holds one data set; give each key one value: {EXAMPLE}")
     return Request(cells[0].config["data"], _seed(own), _out(own))
 
 
-def _only(names: Sequence[str], tree: Tree) -> str:
-    valid = tree.choices("data")
+def _only(names: Sequence[str]) -> str:
     if len(names) != 1:
-        listed = ", ".join(valid)
+        listed = ", ".join(GENERATED)
         raise ConfigError(f"name one data set to generate ({listed}), for example: {EXAMPLE}")
-    if names[0] not in valid:
-        raise ConfigError(f"{names[0]} cannot be generated; {suggestion(names[0], valid)}")
+    if names[0] not in GENERATED:
+        raise ConfigError(f"{names[0]} cannot be generated; {suggestion(names[0], GENERATED)}")
     return names[0]
 
 

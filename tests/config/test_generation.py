@@ -25,12 +25,18 @@ def test_fidelity_reaches_the_data() -> None:
     assert read_request(words).data["spread"] == "variance"
 
 
+def test_a_data_set_may_be_smaller_than_a_batch(tmp_path: Path) -> None:
+    words = ["sources", "data_seed=1", f"out={tmp_path}/a.npz", "segments=2"]
+    assert read_request([*words, "data.points_per_segment=5"]).data["points_per_segment"] == 5
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
         ([], "name one data set"),
         (["sources", "sources"], "name one data set"),
         (["source", "data_seed=1", "out=a.npz"], "nearest valid name is sources"),
+        (["moons", "data_seed=1", "out=a.npz"], "moons cannot be generated; .* are sources"),
         (["sources", "out=a.npz"], "data_seed is missing"),
         (["sources", "data_sed=1", "out=a.npz"], "nearest valid name is data_seed"),
         (["sources", "data_seed=x", "out=a.npz"], "data_seed=x is not"),
