@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.compose import Composition, compose_defaults, read_settings
-from repro.config.identity import filled
+from repro.config.identity import filled, identity
 from repro.config.nearest import suggestion
 from repro.config.schema import SCALES
 from repro.config.seeds import parse_seeds, spell_seeds
 from repro.config.tree import Tree
-from repro.errors import ConfigError, JobFailed, MissingResult
+from repro.errors import ConfigError, JobFailed, MissingResult, StoreError
 from repro.jobs import Job, SeedPair
 from repro.runner.durations import duration
 from repro.runner.local import run_local
@@ -138,8 +138,11 @@ class Verifier:
             store = Store(StorePaths(Path(folder), one.scale))
             run_local([self._job(one)], store, self._launcher(), reporter)
             rows = store.read(one.row["task"])
+            failures = store.failures(one.row["id"])
         if not rows:
-            raise JobFailed(f"{one.name} ended without a row; run its experiment to see why")
+            told = "\n".join(failure.traceback.rstrip() for failure in failures)
+            why = f"; mend what stopped it:\n{told}" if told else "; give the same command again"
+            raise JobFailed(f"{one.name} ended without a row{why}")
         compared = compare(one.row, rows[0], self.rules)
         return Verification(one, rows[0], tuple(compared), self.rules.rule_for(one.row))
 
@@ -196,6 +199,15 @@ def _refuse_science(tree: Tree, words: Sequence[str]) -> None:
             )
 
 
+def _refuse_edited(one: Candidate) -> None:
+    named = identity(one.row["config"])
+    if named != one.row["id"]:
+        raise StoreError(
+            f"the config of {one.name} was changed after it was stored: its id would be {named};"
+            " restore the row from version control"
+        )
+
+
 def verify_words(words: Sequence[str], all_ids: bool = False) -> int:
     """List what can be verified, or verify one row; tell what was found; 1 where it is too far."""
     verifier = Verifier(words)
@@ -203,6 +215,7 @@ def verify_words(words: Sequence[str], all_ids: bool = False) -> int:
         tell(id_table(verifier.candidates()))
         return 0
     chosen = verifier.choose()
+    _refuse_edited(chosen)
     tell(f"{chosen.name}: {_takes(chosen.seconds)}")
     found = verifier.run(chosen, make_reporter())
     tell(report(found))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from repro.config.tree import conf_folder
-from repro.errors import ConfigError, MissingResult
+from repro.errors import ConfigError, JobFailed, MissingResult, StoreError
 from repro.jobs import Job
 from repro.runner import verify
 from repro.runner.paths import StorePaths
@@ -147,6 +147,12 @@ def test_the_projects_rules_are_read_and_fit_every_row(tmp_path: Path) -> None:
             load_rules(tmp_path / "verify.yaml")
 
 
+def test_a_row_whose_config_was_edited_is_refused_before_it_runs(shelf: Store) -> None:
+    shelf.append("fake", [row(1)])
+    with pytest.raises(StoreError, match="changed after it was stored: its id would be"):
+        verify_words([])
+
+
 # -- running again ------------------------------------------------------------------------------
 
 
@@ -168,3 +174,10 @@ def test_a_row_is_made_again_and_compared(
     assert not changed.ok
     assert "TOO FAR" in verify.report(changed)
     assert "NOT verified" in verify.report(changed)
+
+
+def test_a_rerun_that_fails_says_why(shelf: Store, make_job: Callable[..., Job]) -> None:
+    shelf.append("fake", [row(1) | {"config": make_job(how="fail").config}])
+    verifier = Verifier(["device=cpu", "launcher.workers=1"])
+    with pytest.raises(JobFailed, match=r"ended without a row; (.|\n)*the data do not fit"):
+        verifier.run(verifier.choose(), Reporter())
