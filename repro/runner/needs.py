@@ -1,12 +1,15 @@
-"""Whether the data that planned cells need are there: asked before anything runs."""
+"""Whether the data that planned cells need are there and whole: asked before anything runs."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from repro.config.needs import needs
-from repro.data.registry import DataFile, Dataset, batch_paths
+from repro.data.registry import DataFile, Dataset, batch_paths, check
 from repro.errors import DataError
 from repro.runner.plan import PlannedCell
 
@@ -14,7 +17,11 @@ from repro.runner.plan import PlannedCell
 def absent(
     planned: Sequence[PlannedCell], registry: Mapping[str, Dataset]
 ) -> dict[str, tuple[list[str], str]]:
-    """The experiments that lack data for what they have left: the data sets, and where they go."""
+    """The experiments that lack data for what they have left: the data sets, and where they go.
+
+    A file that does not pass its checksum is lacked like one that is not there.
+    """
+    whole = functools.cache(_whole)  # experiments share data sets, and reading them takes a while
     lacking: dict[str, tuple[list[str], str]] = {}
     for one in planned:
         if not one.left:
@@ -22,11 +29,15 @@ def absent(
         root = one.composition.data
         for name in sorted(needs(one.cell.config, registry)):
             files = _files(registry[name], one.cell.config)
-            there = all(file.is_there(root) for file in files)
+            there = whole(replace(registry[name], files=tuple(files)), root)
             names = lacking.setdefault(one.cell.experiment, ([], str(root)))[0]
             if not there and name not in names:
                 names.append(name)
     return {experiment: found for experiment, found in lacking.items() if found[0]}
+
+
+def _whole(dataset: Dataset, root: Path) -> bool:
+    return all(found.state == "present" for found in check(dataset, root))
 
 
 def _files(dataset: Dataset, config: Mapping[str, Any]) -> list[DataFile]:
@@ -56,6 +67,6 @@ def with_data(
 def _line(experiment: str, names: Sequence[str], root: str) -> str:
     words = " ".join(names)
     return (
-        f"experiment {experiment} needs data that are not in {root};"
+        f"experiment {experiment} needs data that are not, or not whole, in {root};"
         f" get them with: repro data fetch {words}"
     )

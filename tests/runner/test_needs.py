@@ -15,12 +15,20 @@ from repro.config.needs import needs
 from repro.config.schema import SECTIONS
 from repro.config.schema.limits import limited
 from repro.config.tree import conf_folder
-from repro.data.registry import load_registry
+from repro.data.checksums import FirstSeen
+from repro.data.registry import Dataset, load_registry
 from repro.errors import DataError
 from repro.runner.needs import with_data
 from repro.runner.plan import PlannedCell, plan
 
 REGISTRY = load_registry(conf_folder() / "datasets.yaml")
+
+
+def unchecked(name: str) -> dict[str, Dataset]:
+    """A data set whose files are taken as they are."""
+    dataset = REGISTRY[name]
+    files = tuple(dataclasses.replace(file, checksum=FirstSeen()) for file in dataset.files)
+    return {name: dataclasses.replace(dataset, files=files)}
 
 
 @dataclasses.dataclass
@@ -63,12 +71,16 @@ def test_all_leaves_it_out_and_says_so(planned: list[PlannedCell]) -> None:
     assert "repro data fetch mnist" in line
 
 
-def test_with_the_files_there_it_runs(planned: list[PlannedCell]) -> None:
+def test_with_the_files_there_it_runs_unless_their_checksum_is_wrong(
+    planned: list[PlannedCell],
+) -> None:
     for file in REGISTRY["mnist"].files:
         path = planned[0].composition.data / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert with_data(planned, REGISTRY, leave_out=False) == (planned, [])
+    assert with_data(planned, unchecked("mnist"), leave_out=False) == (planned, [])
+    with pytest.raises(DataError, match="not whole, in .*: repro data fetch mnist"):
+        with_data(planned, REGISTRY, leave_out=False)
 
 
 def test_what_is_done_needs_no_data(planned: list[PlannedCell]) -> None:
@@ -87,6 +99,7 @@ def test_of_cifar_only_the_batches_that_are_read_have_to_be_there(
     for name in ("data_batch_2", "test_batch"):
         (folder / name).touch()
     found = plan(compose_all([*words, "data.batches=[2]"]))
-    assert with_data(found, REGISTRY, leave_out=False) == (found, [])
+    registry = unchecked("cifar-10")
+    assert with_data(found, registry, leave_out=False) == (found, [])
     with pytest.raises(DataError, match="repro data fetch cifar-10"):
-        with_data(plan(compose_all(words)), REGISTRY, leave_out=False)
+        with_data(plan(compose_all(words)), registry, leave_out=False)
