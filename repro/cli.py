@@ -328,7 +328,17 @@ def _remedy(error: OSError) -> str | None:
         return "correct the permissions or name another folder"
     if "temporary directory" in str(error):
         return "name a folder that can be written with TMPDIR"
+    if error.errno == errno.ENOENT and not _in_a_folder():
+        return "the current folder is gone: change to one that exists"
     return None
+
+
+def _in_a_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -111,14 +111,21 @@ def test_every_verb_refuses_alike(capsys: pytest.CaptureFixture[str], verb: str)
         (PermissionError(errno.EACCES, "Permission denied", "x"), "correct the permissions"),
         (OSError(errno.EROFS, "Read-only file system", "x"), "name another folder"),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found"), "TMPDIR"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "folder is gone"),
     ],
 )
 def test_a_refusal_of_the_system_is_one_message_with_its_remedy(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     error: OSError,
     remedy: str,
 ) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
     def refuse(args: Any) -> int:
         raise error
 
