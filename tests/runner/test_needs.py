@@ -79,7 +79,7 @@ def test_with_the_files_there_it_runs_unless_their_checksum_is_wrong(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert with_data(planned, unchecked("mnist"), leave_out=False) == (planned, [])
-    with pytest.raises(DataError, match="not whole, in .*: repro data fetch mnist"):
+    with pytest.raises(DataError, match=r"not whole, in .*: repro data fetch mnist"):
         with_data(planned, REGISTRY, leave_out=False)
 
 
