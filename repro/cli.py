@@ -92,7 +92,7 @@ def plan(args: argparse.Namespace) -> int:
 def status(args: argparse.Namespace) -> int:
     """Prints the counts of each experiment, and what else lies in the store."""
     from repro.runner import overview
-    from repro.runner.leftovers import leftovers
+    from repro.runner.leftovers import leftovers, other_scales
     from repro.runner.plan import open_store
 
     open_ = functools.cache(open_store)
@@ -101,7 +101,8 @@ def status(args: argparse.Namespace) -> int:
         print(_json(overview.entries(planned)))
         return 0
     print(overview.status_table(planned))
-    for line in leftovers(planned, open_, everything=not _names_experiment(args.words)):
+    everything = not _names_experiment(args.words)
+    for line in [*leftovers(planned, open_, everything), *other_scales(planned)]:
         print(line)
     return 0
 

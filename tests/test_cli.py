@@ -214,6 +214,13 @@ def test_tables_fit_a_terminal_and_say_time_in_words(
     assert all(name in out for name in COUNTS)
 
 
+def test_status_says_which_other_scales_have_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    store(1, "done", "scale=paper")
+    told = "rows of other scales are stored, too: repro status scale=paper"
+    assert told in out_of(capsys, "status", f"experiment={NAME}")[1]
+    assert told not in out_of(capsys, "status", f"experiment={NAME}", "scale=paper")[1]
+
+
 def test_planning_writes_nothing(capsys: pytest.CaptureFixture[str], results: Path) -> None:
     for verb in ("plan", "status", "config"):
         assert out_of(capsys, verb)[0] == 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from repro.config.schema import SCALES
 from repro.errors import StoreError
 from repro.runner import slurm_queue, spill
 from repro.runner.plan import PlannedCell
@@ -39,6 +40,14 @@ def leftovers(
                 lines += _unasked(store, task, asked)
         lines += _spilled(here[0]) + _submitted(store)
     return lines
+
+
+def other_scales(planned: Sequence[PlannedCell]) -> list[str]:
+    """A line on the scales beside the planned cells' own that have rows, where there are any."""
+    results, shown = planned[0].composition.results, {one.cell.scale for one in planned}
+    others = [scale for scale in SCALES if scale not in shown]
+    found = ",".join(scale for scale in others if any((results / scale).glob("*.jsonl")))
+    return [f"rows of other scales are stored, too: repro status scale={found}"] if found else []
 
 
 def _old(store: Store, task: str) -> list[str]:
