@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -115,6 +115,7 @@ def table_corrections(rows: Rows, notes: Sequence[str] = ()) -> Table:
     for dataset in dict.fromkeys(frame["dataset"]):
         steps = COLOUR_CORRECTIONS if dataset == "cifar-10" else CORRECTIONS
         before: float | None = None
+        first = len(body)
         for step, settings in steps:
             lines = chosen(
                 frame, dataset=dataset, latent="sequential", likelihood="flow", **settings
@@ -131,6 +132,8 @@ def table_corrections(rows: Rows, notes: Sequence[str] = ()) -> Table:
                 whole, int(size), None if whole is None else whole * size, len(lines),
             ))  # fmt: skip
             before = without
+        if len(body) == first + 1:  # one setting alone corrects nothing
+            body.pop()
     return Table(
         title="What each correction of the released pipeline is worth, in bits per dimension",
         columns=CORRECTION_COLUMNS,
@@ -194,7 +197,9 @@ def draw_nvf_images(given: Material) -> Iterator[Product]:
     Raises: MissingResult where there is no such row.
     """
     yield "table_3", table_3(given.rows, given.published, given.notes)
-    yield "table_3_corrections", table_corrections(given.rows, given.notes)
+    corrections = table_corrections(given.rows, given.notes)
+    if corrections.rows:
+        yield "table_3_corrections", corrections
     yield "figure_table_3", figure_3(given.rows, given.published, given.notes)
     if samples := figure_samples(given.rows, given.load_arrays, given.notes):
         yield "figure_samples", samples
@@ -233,20 +238,31 @@ def _draw_set(
     ax: Axes, frame: pd.DataFrame, published: pd.DataFrame, dataset: str, bits: int
 ) -> None:
     ax.set_title(dataset_label(dataset, bits))
-    named: dict[float, list[str]] = {}
-    for model in (*OTHERS, "nvf"):
-        theirs = _published(published, model, dataset, bits)
-        if theirs is not None:
-            named.setdefault(theirs.value, []).append(LABELS[model])
-    for value, names in named.items():
-        ax.plot(0, value, "o", color=FAINT, markersize=3)
-        ax.annotate(", ".join(names), (0, value), (4, 0), textcoords="offset points",
+    found = {model: _published(published, model, dataset, bits) for model in (*OTHERS, "nvf")}
+    theirs = {LABELS[model]: one.value for model, one in found.items() if one is not None}
+    lines = [_ours(frame, model, dataset, bits) for model in OURS]
+    ours = [value for line in lines for value in values(line, "bits_per_dim")]
+    ax.plot([0] * len(theirs), list(theirs.values()), "o", color=FAINT, markersize=3)
+    for value, names in _labels(theirs, [*theirs.values(), *ours]):
+        ax.annotate(names, (0, value), (4, 0), textcoords="offset points",
                     size=5, va="center", color=MUTED)  # fmt: skip
-    for place, model in enumerate(OURS, 2):
-        lines = _ours(frame, model, dataset, bits)
-        for value in values(lines, "bits_per_dim"):
+    for place, (model, line) in enumerate(zip(OURS, lines, strict=True), 2):
+        for value in values(line, "bits_per_dim"):
             ax.plot(place, value, "s", color=COLOURS[model])
-        for value in values(lines, "without_latent") if model == "nvf" else []:
+        for value in values(line, "without_latent") if model == "nvf" else []:
             ax.plot(place, value, "s", markerfacecolor="none", color=COLOURS[model])
     ax.set_xlim(-0.5, 3.6)
     ax.set_xticks([0, 2, 3], ["published", "flow", "NVF"], rotation=30, color=INK)
+
+
+def _labels(named: Mapping[str, float], shown: Sequence[float]) -> list[tuple[float, str]]:
+    """A height and the names that stand there, those that would overlap on one line."""
+    room = 0.04 * (max(shown) - min(shown)) if shown else 0.0
+    groups: list[tuple[list[float], list[str]]] = []
+    for name, value in sorted(named.items(), key=lambda pair: pair[1]):
+        if groups and value - groups[-1][0][-1] <= room:
+            groups[-1][0].append(value)
+            groups[-1][1].append(name)
+        else:
+            groups.append(([value], [name]))
+    return [(sum(heights) / len(heights), ", ".join(names)) for heights, names in groups]

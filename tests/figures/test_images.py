@@ -82,6 +82,21 @@ def test_each_correction_is_a_number(published):
     assert found["latent"].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.3])
 
 
+def test_a_setting_alone_is_no_correction():
+    rows = [nvf_row(3.3, 3.0, dataset="fashion-mnist"), nvf_row(), nvf_row(bits=5)]
+    assert set(cells(nvf_images.table_corrections(rows))["dataset"]) == {"MNIST"}
+    assert nvf_images.table_corrections(rows[:1]).rows == ()
+
+
+def test_names_that_would_overlap_share_a_line():
+    named = {"Glow": 1.05, "RealNVP": 1.06, "NVF": 0.78}
+    assert nvf_images._labels(named, [0.78, 1.06]) == [
+        (0.78, "NVF"),
+        (pytest.approx(1.055), "Glow, RealNVP"),
+    ]
+    assert len(nvf_images._labels(named, [1.0, 1.06])) == 3
+
+
 def test_table_4_shows_every_latent_of_both_likelihoods(published):
     rows = [nvf_row(latent="continuous", likelihood="gaussian"), nvf_row()]
     table = nvf_latents.table_4(rows, published)
