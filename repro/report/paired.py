@@ -75,6 +75,7 @@ def _noncentrality(t: float, freedom: int, share: float) -> float:
             found = 0.0 if noncentrality > t else 1.0
         return found - share
 
-    # No interval of interest is wider; of two differences it reaches up to 2.3 times as far.
-    reach = 5.0 + abs(t) * (1.5 if freedom == 1 else 1.0)
+    reach = 5.0 + abs(t)  # doubled where the level is so high, or n so small, that it holds no root
+    while excess(t - reach) < 0 or excess(t + reach) > 0:
+        reach *= 2
     return float(optimize.brentq(excess, t - reach, t + reach))

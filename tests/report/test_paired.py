@@ -61,3 +61,12 @@ def test_a_value_that_is_not_finite_is_refused():
 def test_an_effect_far_from_zero_has_bounds_on_either_side(t, n):
     effect = effect_interval(t, n)
     assert effect.low < effect.value < effect.high
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 10])
+@pytest.mark.parametrize("t", [-60.0, 0.3, 79.32])
+def test_an_effect_has_an_interval_at_every_level(t, n, level):
+    found = effect_interval(t, n, level)
+    for bound, share in ((found.low, (1 + level) / 2), (found.high, (1 - level) / 2)):
+        assert stats.nct.cdf(t, n - 1, bound * n**0.5) == pytest.approx(share, abs=1e-6)
