@@ -75,7 +75,7 @@ def _noncentrality(t: float, freedom: int, share: float) -> float:
             found = 0.0 if noncentrality > t else 1.0
         return found - share
 
-    reach = 5.0 + abs(t)  # doubled where the level is so high, or n so small, that it holds no root
+    reach = 5.0 + abs(t)  # doubled where the level is too high, or n too small, for it
     while excess(t - reach) < 0 or excess(t + reach) > 0:
         reach *= 2
     return float(optimize.brentq(excess, t - reach, t + reach))
