@@ -61,6 +61,8 @@ def effect_interval(t: float, n: int, level: float = 0.95) -> Effect:
     Source: Cumming & Finch 2001 (confidence intervals based on noncentral distributions).
     """
     root = n**0.5
+    if not np.isfinite(t):  # differences whose spread is too small for floating point
+        return Effect(t, t, t)
     bounds = (_noncentrality(t, n - 1, (1 + side * level) / 2) for side in (1, -1))
     low, high = (bound / root for bound in bounds)
     return Effect(t / root, low, high)

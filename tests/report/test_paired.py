@@ -70,3 +70,8 @@ def test_an_effect_has_an_interval_at_every_level(t, n, level):
     found = effect_interval(t, n, level)
     for bound, share in ((found.low, (1 + level) / 2), (found.high, (1 - level) / 2)):
         assert stats.nct.cdf(t, n - 1, bound * n**0.5) == pytest.approx(share, abs=1e-6)
+
+
+def test_an_infinite_statistic_has_an_infinite_effect():
+    found = effect_interval(-math.inf, 5)
+    assert (found.low, found.high) == (-math.inf, -math.inf)

@@ -56,9 +56,8 @@ class MultiScaleFlow:
 class NVFImage(MultiScaleFlow):
     """A latent variable and a density of images given it.
 
-    `warm_up` updates raise the
-    weight of the latent's cost from 0 to 1. The keys `prior_*` are of the GPT-2 prior of a
-    sequential latent, which is trained after the density.
+    `warm_up` updates raise the weight of the latent's cost from 0 to 1. The keys `prior_*` are of
+    the GPT-2 prior of a sequential latent, which is trained after the density.
     """
 
     likelihood: str = limited(choices=LIKELIHOODS)
