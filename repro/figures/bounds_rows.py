@@ -37,8 +37,8 @@ ANNEALINGS = {"joint": "log-joint (the paper's)", "kl": "KL", "none": "none"}
 def bounds_frame(rows: Rows) -> pd.DataFrame:
     """Return a line a run, sorted: its arm, flow, K, annealing, units, seeds, status and metrics.
 
-    Columns: arm, flow (of `FLOW_LABELS`), length, annealing, units, data_seed, model_seed, done,
-    METRICS (nan where diverged), row.
+    Columns: arm, flow (of `FLOW_LABELS`), length, annealing, units, updates (asked for),
+    data_seed, model_seed, done, METRICS (nan where diverged), row.
 
     Raises: MissingResult where there is no row of the task latent_gaussian.
     """
@@ -173,6 +173,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "length": int(model["flow_length"]),
         "annealing": model["annealing"],
         "units": int(model["units"]),
+        "updates": int(row["config"]["training"]["updates"]),
         "data_seed": int(row["data_seed"]),
         "model_seed": int(row["model_seed"]),
         "done": done,

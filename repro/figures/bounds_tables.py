@@ -188,6 +188,16 @@ def check_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table | None:
     )
 
 
+def published_gains(published: pd.DataFrame, flow: str) -> dict[str, tuple[str, float]]:
+    """Return what each paper's longest flow gains over none in -ln p (nats), with its name."""
+    found = {}
+    for paper, (artefact, name) in GROUPS.items():
+        nll = published_line(published, paper, artefact, EXPERIMENT, flow, "nll")
+        if 0 in nll and len(nll) > 1:
+            found[paper] = (name, nll[0].value - nll[max(nll)].value)
+    return found
+
+
 def _own_gain(
     frame: pd.DataFrame, load_arrays: LoadArrays, flow: str, annealing: str, units: int
 ) -> list[tuple[Cell, ...]]:

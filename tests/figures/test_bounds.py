@@ -1,5 +1,6 @@
 """Figures and tables of bounds on made-up rows, beside the published numbers."""
 
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from repro.errors import MissingResult
 from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing
+from repro.figures.bounds_length import draw_training_length, gain, table_length
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.bounds_rows import (
     bounds_frame,
@@ -27,8 +29,9 @@ def published():
 
 
 def make_row(
-    flow, length, seed, annealing="joint", amortised=True, status="done", dataset="mnist"
-):
+    flow, length, seed, annealing="joint", amortised=True, status="done", dataset="mnist",
+    updates=5000,
+):  # fmt: skip
     nll = 92 - 0.05 * length + 0.1 * seed + (0.4 if annealing == "none" else 0)
     gap = 6 - 0.02 * length
     metrics = {
@@ -48,7 +51,8 @@ def make_row(
     return {
         "task": "latent_gaussian", "id": f"{flow}{length}{annealing}{amortised}", "data_seed": 1,
         "model_seed": seed, "status": status, "metrics": metrics, "arrays": "x",
-        "config": {"data": {"dataset": dataset}, "model": model, "evaluation": {"split": "test"}},
+        "config": {"data": {"dataset": dataset}, "model": model, "evaluation": {"split": "test"},
+                   "training": {"updates": updates}},
     }  # fmt: skip
 
 
@@ -147,3 +151,37 @@ def test_patches_stand_beside_table_3_of_cifar_alone(tmp_path, published):
     digits = [row | {"config": row["config"] | {"data": {"dataset": "digits"}}} for row in rows]
     save_products(draw_cifar_bounds(Material(digits, load, published)), tmp_path)
     assert "293" not in (tmp_path / "table_3.csv").read_text()
+
+
+def rows_of_two_lengths():
+    rows = [make_row("planar", k, s, updates=n) for k in (0, 80) for s in (1, 2, 3)
+            for n in (5000, 10000)]  # fmt: skip
+    for row in rows:  # the gain is 4 nats, and with twice the updates 5, 6 and 7 in seeds 1 to 3
+        longer = row["config"]["training"]["updates"] == 10000
+        if longer and row["config"]["model"]["flow_length"]:
+            row["metrics"] = {**row["metrics"], "nll": row["metrics"]["nll"] - row["model_seed"]}
+    return rows
+
+
+def test_the_gain_against_the_length_of_training_is_paired_by_seed(tmp_path, published):
+    rows = rows_of_two_lengths()
+    frame = bounds_frame(rows)
+    short, longer = (gain(frame, ("planar", 80), n, "nll") for n in (5000, 10000))
+    assert (short.mean, short.sd) == (pytest.approx(4), pytest.approx(0, abs=1e-9))
+    assert (longer.mean, longer.sd, longer.n) == (pytest.approx(6), pytest.approx(1), 3)
+    assert [line[:3] for line in table_length(frame).rows] == [
+        (5000, "gaussian", 0), (5000, "planar", 80), (10000, "gaussian", 0), (10000, "planar", 80),
+    ]  # fmt: skip
+    paths = save_products(draw_training_length(Material(rows, load, published)), tmp_path)
+    assert {path.stem for path in paths} == {"figure_length", "table_length"}
+
+
+def test_a_length_without_runs_of_one_posterior_is_drawn_with_a_hole(tmp_path, published):
+    configs = [row["config"] for row in rows_of_two_lengths()]
+    short = [c["training"]["updates"] == 5000 or not c["model"]["flow_length"] for c in configs]
+    rows = list(compress(rows_of_two_lengths(), short))
+    frame = bounds_frame(rows)
+    assert gain(frame, ("planar", 80), 10000, "nll").n == 0
+    assert table_length(frame).rows[-1][3:6] == (None, None, 0)
+    paths = save_products(draw_training_length(Material(rows, load, published)), tmp_path)
+    assert "figure_length.png" in {path.name for path in paths}
