@@ -10,12 +10,16 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from repro.figures.files import write_if_changed
 from repro.figures.forest import Mark, figure_forest
 from repro.figures.style import METADATA, publication_style
+from repro.figures.tables import DASH
 from repro.page import words
 from repro.page.content import Content
 
+MARKS = {HOLDS: "✔", FAILS: "✘", UNDECIDED: "?", NOT_RUN: DASH}
+REPORT = "results/report.md"
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -35,21 +39,24 @@ def markdown(content: Content) -> str:
 
 
 def headline_table(content: Content) -> str:
-    """The headline claims as a Markdown table, as the README has it."""
+    """How many claims hold, and the headline claims in a few words, as the README has them."""
+    total = sum(n for _, n in content.counts)
+    counted = ", ".join(f"{n} {words.PLURALS[verdict]}" for verdict, n in content.counts)
     lines = [
-        "| | claim | published | ours | 95 % interval | n | verdict |",
-        "|---|---|---|--:|--:|--:|---|",
+        f"**Of {total} claims: {counted}.**",
+        "",
+        "| verdict | claim | published | ours | n |",
+        "|---|---|--:|--:|--:|",
     ]
     for one in content.headline:
-        ours = f"{one.ours} ({one.quantity})" if one.quantity else one.ours
+        sentence = f"[{content.settings.headline[one.id]}]({REPORT}#claim-{one.id.lower()})"
+        ours = one.ours if one.interval == DASH else f"{one.ours} {one.interval}"
         cells = (
-            one.id,
-            one.sentence,
-            one.published,
+            f"{MARKS[one.verdict]} {one.verdict}",
+            sentence,
+            one.published_number,
             ours,
-            one.interval,
             one.n,
-            f"**{one.verdict}**",
         )
         lines.append(f"| {' | '.join(words.cell(text) for text in cells)} |")
     return "\n".join(lines) + "\n"

@@ -15,6 +15,8 @@ from yaml import YAMLError
 from repro.config.nearest import suggestion
 from repro.errors import ConfigError
 
+WORDS_FIT = 64  # a line of the README's table
+
 
 @dataclass(frozen=True)
 class Group:
@@ -45,11 +47,14 @@ class Audit:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the report may be told; `headline` are claim ids, `papers` file stems."""
+    """Everything that the report may be told; `papers` are file stems.
+
+    `headline` has claim ids, and what the README calls each in at most `WORDS_FIT` characters.
+    """
 
     title: str
     about: str
-    headline: tuple[str, ...]
+    headline: Mapping[str, str]
     papers: tuple[str, ...]
     figures_per_experiment: int
     image_width: int
@@ -73,8 +78,12 @@ def read_settings(
         reason = " ".join(str(error).split())
         raise ConfigError(f"{file} cannot be read ({reason}); restore or mend it") from None
     raw = _typed(content, Settings, file.name)
-    for name in raw["headline"]:
+    for name, text in _mapping(raw["headline"], f"{file.name}, headline").items():
         _word(name, claims, f"{file.name}, headline")
+        if not isinstance(text, str) or len(text) > WORDS_FIT:
+            raise ConfigError(
+                f"{file.name}, headline.{name}: say the claim in at most {WORDS_FIT} characters"
+            )
     for name in raw["papers"]:
         _word(name, papers, f"{file.name}, papers")
     audit = _typed(raw["audit"], Audit, f"{file.name}, audit")
@@ -82,8 +91,8 @@ def read_settings(
         _group(one, f"{file.name}, audit.groups[{i}]", experiments)
         for i, one in enumerate(audit.pop("groups"))
     )
-    lists = {name: tuple(raw.pop(name)) for name in ("headline", "papers")}
-    return Settings(**raw | lists | {"audit": Audit(**audit, groups=groups)})
+    named = {"papers": tuple(raw["papers"]), "audit": Audit(**audit, groups=groups)}
+    return Settings(**raw | named)
 
 
 def _group(raw: object, where: str, experiments: Mapping[str, Collection[str]]) -> Group:
@@ -93,6 +102,12 @@ def _group(raw: object, where: str, experiments: Mapping[str, Collection[str]]) 
     for arm in (found["baseline"], *found.get("labels", {}), *found.get("leave_out", ())):
         _word(arm, arms, where)
     return Group(**found | {"leave_out": tuple(found.get("leave_out", ()))})
+
+
+def _mapping(raw: object, where: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where} is {raw!r}; write CLAIM: WORDS, a line each")
+    return raw
 
 
 def _typed(raw: object, kind: type, where: str) -> dict[str, Any]:

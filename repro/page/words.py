@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 from repro.claims.judge import Judgement
 from repro.claims.schema import Claim, Number, Rule
-from repro.claims.verdict import NOT_RUN, UNDECIDED
+from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from repro.figures.tables import DASH, MINUS
 
 SENSIBLE = 10_000  # beyond this many units nobody would run it
+PLURALS = {
+    HOLDS: "hold",
+    FAILS: "do not hold",
+    UNDECIDED: "are undecided",
+    NOT_RUN: "have not run",
+}
 QUANTITIES = {
     "mean": "mean of {0}",
     "paired_difference": "{0} {minus} {1}",
@@ -40,6 +46,7 @@ class Line:
     sentence: str
     source: str
     published: str
+    published_number: str
     ours: str
     quantity: str
     interval: str
@@ -57,6 +64,7 @@ def line(one: Judgement) -> Line:
         sentence=one.claim.sentence,
         source=one.claim.source,
         published=published(one.claim),
+        published_number=_published(one.claim.published) if one.claim.published else DASH,
         ours=DASH if one.verdict == NOT_RUN else _value(one),
         quantity="" if one.verdict == NOT_RUN else quantity(one.claim),
         interval=interval(one),

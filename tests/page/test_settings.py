@@ -8,7 +8,7 @@ from repro.page.settings import read_settings
 GOOD = """
 title: t
 about: a
-headline: [F1a]
+headline: {F1a: It wins}
 papers: [iflow]
 figures_per_experiment: 2
 image_width: 100
@@ -29,14 +29,17 @@ def read(tmp_path, text):
 
 def test_settings_are_typed(tmp_path):
     found = read(tmp_path, GOOD)
-    assert found.headline == ("F1a",)
+    assert found.headline == {"F1a": "It wins"}
     assert found.audit.groups[0].labels == {"cosine": "cosine rate"}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "hint"),
     [
-        ("headline: [F1a]", "headline: [F1b]", "F1a"),
+        ("{F1a: It wins}", "{F1b: It wins}", "F1a"),
+        ("{F1a: It wins}", "[F1a]", "CLAIM: WORDS"),
+        ("It wins", "It wins " + "very " * 12, "at most 64 characters"),
+        ("It wins", "", "at most 64 characters"),
         ("headline:", "headlines:", "headline"),
         ("papers: [iflow]", "papers: [iflw]", "iflow"),
         ("title: t\nabout", "about", "no `title`"),
