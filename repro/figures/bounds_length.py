@@ -132,11 +132,11 @@ def _draw(ax: Axes, shown: Sequence[int], found: Sequence[Interval], posterior: 
 
 def _draw_theirs(ax: Axes, published: pd.DataFrame, flow: str) -> None:
     """Draw each published gain of K = 0 to 80 as a line across, with its name."""
-    for paper, (name, value) in published_gains(published, flow).items():
+    for paper, theirs in published_gains(published, flow).items():
         colour, style = (FLOW_COLOURS[flow], DASHED) if paper == PAPER else (MUTED, (0, (1, 1)))
-        ax.axhline(value, color=colour, linestyle=style, linewidth=0.9)
-        ax.annotate(name, (0, value), (2, 2), xycoords=("axes fraction", "data"), color=colour,
-                    textcoords="offset points", fontsize="x-small")  # fmt: skip
+        ax.axhline(theirs.nll, color=colour, linestyle=style, linewidth=0.9)
+        ax.annotate(theirs.name, (0, theirs.nll), (2, 2), color=colour, fontsize="x-small",
+                    xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
 
 
 def _updates_axis(ax: Axes, shown: Sequence[int]) -> None:

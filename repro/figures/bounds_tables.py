@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -143,9 +144,12 @@ def gain_table(
             lines += _own_gain(frame, load_arrays, flow, annealing, units)
     if not lines:
         return None
-    for paper, (artefact, name) in GROUPS.items():
-        for flow in ("planar", "nice"):
-            lines += _their_gain(published, paper, artefact, name, flow)
+    theirs = {flow: published_gains(published, flow) for flow in ("planar", "nice")}
+    for paper in GROUPS:
+        for flow, gains in theirs.items():
+            if one := gains.get(paper):
+                lines.append((flow, one.name, f"0 to {one.longest}", one.nll, None, None, None,
+                              one.free_energy))  # fmt: skip
     return Table(
         "What the longest flow gains over a Gaussian posterior",
         GAIN_COLUMNS,
@@ -188,13 +192,29 @@ def check_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table | None:
     )
 
 
-def published_gains(published: pd.DataFrame, flow: str) -> dict[str, tuple[str, float]]:
-    """Return what each paper's longest flow gains over none in -ln p (nats), with its name."""
+@dataclass(frozen=True)
+class PublishedGain:
+    """What a paper's longest flow gains over none in -ln p and, where it says so, in F (nats)."""
+
+    name: str
+    longest: int
+    nll: float
+    free_energy: float | None
+
+
+def published_gains(published: pd.DataFrame, flow: str) -> dict[str, PublishedGain]:
+    """Return each paper's gain of a flow, for the papers that have both ends of it."""
     found = {}
     for paper, (artefact, name) in GROUPS.items():
         nll = published_line(published, paper, artefact, EXPERIMENT, flow, "nll")
-        if 0 in nll and len(nll) > 1:
-            found[paper] = (name, nll[0].value - nll[max(nll)].value)
+        if 0 not in nll or len(nll) < 2:
+            continue
+        longest = max(nll)
+        energy_of = "figure 4" if paper == PAPER else artefact
+        energy = published_line(published, paper, energy_of, EXPERIMENT, flow, "free_energy")
+        both = {0, longest} <= energy.keys()
+        gain_f = energy[0].value - energy[longest].value if both else None
+        found[paper] = PublishedGain(name, longest, nll[0].value - nll[longest].value, gain_f)
     return found
 
 
@@ -233,21 +253,6 @@ def _over_images(
              for _ in range(min(BOOTSTRAP_RESAMPLES, 2000))]  # fmt: skip
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
-
-
-def _their_gain(
-    published: pd.DataFrame, paper: str, artefact: str, name: str, flow: str
-) -> list[tuple[Cell, ...]]:
-    nll = published_line(published, paper, artefact, EXPERIMENT, flow, "nll")
-    if 0 not in nll or len(nll) < 2:
-        return []
-    energy_of = "figure 4" if paper == PAPER else artefact
-    energy = published_line(published, paper, energy_of, EXPERIMENT, flow, "free_energy")
-    longest = max(nll)
-    gain = nll[0].value - nll[longest].value
-    both = {0, longest} <= energy.keys()
-    gain_f = energy[0].value - energy[longest].value if both else None
-    return [(flow, name, f"0 to {longest}", gain, None, None, None, gain_f)]
 
 
 def _theirs(published: pd.DataFrame, paper: str, flow: str, length: int) -> Published | None:
