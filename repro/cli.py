@@ -112,9 +112,12 @@ def run(args: argparse.Namespace) -> int:
     from repro.runner import overview
     from repro.runner.plan import jobs
 
-    planned, left_out = _with_data(args.words, _plan(args.words, need_experiment=True))
+    planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
+    if taken := _take_over(planned, jobs(planned)):
+        planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
+        told.append(f"{taken} runs of the same configs are taken over from other scales")
     todo = jobs(planned)
-    overview.tell("\n".join([overview.plan_table(planned), *left_out]))
+    overview.tell("\n".join([overview.plan_table(planned), *told]))
     code = _run_jobs(planned, todo) if todo else 0
     overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
@@ -275,6 +278,17 @@ def _with_data(
     values = (word.partition("=")[2] for word in words if word.startswith("experiment="))
     everything = any("all" in value.strip("[]").split(",") for value in values)
     return with_data(planned, load_registry(conf_folder() / "datasets.yaml"), everything)
+
+
+def _take_over(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
+    """Copies what other scales have of the jobs, and returns how many rows it was."""
+    from repro.runner.takeover import take_over
+
+    stores = {one.cell.scale: _writable_store(one.composition) for one in planned}
+    return sum(
+        take_over([job for job in todo if job.scale == scale], store)
+        for scale, store in stores.items()
+    )
 
 
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:

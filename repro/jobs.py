@@ -35,8 +35,8 @@ class Job:
     """A frozen config and a pack of seeds: what one worker trains in one go.
 
     `options` holds what may change how a job runs but never what it finds: device, threads,
-    checkpoint interval, the folder of downloaded data sets, whose arrays are kept (true, false or
-    a list of data seeds).
+    checkpoint interval, the folder of downloaded data sets, whose arrays are kept (`keep_arrays`
+    true, false or a list of data seeds, `keep_model_seeds` the same of model seeds).
     """
 
     id: str
@@ -46,6 +46,16 @@ class Job:
     seeds: tuple[SeedPair, ...]
     expected_seconds: float
     options: dict[str, Any] = field(default_factory=dict)
+
+    def keeps_arrays(self, seeds: SeedPair) -> bool:
+        """Whether a seed's arrays are stored."""
+        return all(
+            wanted if isinstance(wanted, bool) else seed in wanted
+            for wanted, seed in (
+                (self.options.get("keep_arrays", True), seeds.data_seed),
+                (self.options.get("keep_model_seeds", True), seeds.model_seed),
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -435,6 +435,17 @@ def test_run_hands_over_what_is_missing_and_points_to_the_figures(
     assert f"repro figures experiment={NAME} launcher.workers=2 threads=1\n" in out
 
 
+def test_run_takes_over_what_another_scale_has_of_the_same_configs(
+    capsys: pytest.CaptureFixture[str], launched: Any
+) -> None:
+    words = [f"experiment={NAME}", "seeds=1-2", "model=ivae", "keep_arrays=false"]
+    store(1, "done", "scale=reduced", *words)
+    code, out, _ = out_of(capsys, "run", *words, "scale=paper")
+    assert code == 0
+    assert "1 runs of the same configs are taken over from other scales" in out
+    assert [job.seeds for job in launched["jobs"]] == [((2, 1),)]
+
+
 def test_run_of_everything_covers_every_experiment(
     capsys: pytest.CaptureFixture[str], launched: Any
 ) -> None:

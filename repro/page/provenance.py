@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +41,20 @@ def provenance(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Provenance:
         groups.setdefault((key[0], key[1]), []).append(row)
     about = [row["provenance"] for row in unique.values()]
     return Provenance(
-        tuple(_work(scale, task, found) for (scale, task), found in groups.items()),
+        tuple(_work(scale, task, found, rows) for (scale, task), found in groups.items()),
         _counts(_revision(one) for one in about),
         _counts(_versions(one) for one in about),
         _counts(str(one.get("device", "unknown")) for one in about),
     )
 
 
-def _work(scale: str, task: str, rows: list[Mapping[str, Any]]) -> Work:
+def _work(scale: str, task: str, rows: list[Mapping[str, Any]], shown: Collection[str]) -> Work:
+    """Sum up a task's rows; those taken over from a scale that is shown took their hours there."""
     jobs: dict[tuple[Any, ...], float] = {}
     for row in rows:
         about = row["provenance"]
+        if about.get("taken_over_from") in shown:
+            continue
         pack = str(about.get("pack") or (row["data_seed"], row["model_seed"]))
         jobs[(row["id"], about.get("started"), pack)] = float(about.get("seconds") or 0.0)
     diverged = sum(row["status"] != "done" for row in rows)

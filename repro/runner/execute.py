@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,21 +103,6 @@ def tidy(job: Job, store: Store) -> None:
     store.clear_failure(job.id)
 
 
-def keeps_arrays(options: Mapping[str, Any], seeds: SeedPair) -> bool:
-    """Whether a seed's arrays are stored.
-
-    `keep_arrays` is true, false or a list of data seeds, `keep_model_seeds` the same of model
-    seeds.
-    """
-    return all(
-        wanted if isinstance(wanted, bool) else seed in wanted
-        for wanted, seed in (
-            (options.get("keep_arrays", True), seeds.data_seed),
-            (options.get("keep_model_seeds", True), seeds.model_seed),
-        )
-    )
-
-
 def memory_ran_out(error: BaseException) -> bool:
     """Whether an error says that the CPU's or the GPU's memory did not suffice."""
     told = ("out of memory", "can't allocate memory", "not enough memory")
@@ -191,7 +176,7 @@ class _Attempt:
             checkpoint_minutes=float(minutes) if keep else float("inf"),
             data=Path(options.get("data", "data")),
             tf32=bool(options.get("tf32", False)),
-            keep_arrays=any(keeps_arrays(options, pair) for pair in self.seeds),
+            keep_arrays=any(map(self.job.keeps_arrays, self.seeds)),
             progress=_throttled(self.emit),
             stop_requested=self.stop_requested,
         )
@@ -258,7 +243,7 @@ class _Attempt:
         }
 
     def _arrays(self, outcome: Outcome) -> dict[str, Any]:
-        wanted = keeps_arrays(self.job.options, outcome.seeds)
+        wanted = self.job.keeps_arrays(outcome.seeds)
         return (outcome.arrays or {}) if wanted else {}
 
     def _keep(self, outcomes: list[Outcome], origin: dict[str, Any], seconds: float) -> None:

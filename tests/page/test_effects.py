@@ -47,6 +47,15 @@ def test_a_packs_hours_count_once_and_shared_rows_too():
     assert found.revisions == (("r" * 12, 5),)
 
 
+def test_hours_of_a_row_that_is_shown_twice_count_where_it_was_made():
+    copied = [{**one, "provenance": {**one["provenance"], "taken_over_from": "reduced"}}
+              for one in ROWS[:3]]  # fmt: skip
+    hours = {one.scale: one.hours for one in provenance({"reduced": ROWS, "paper": copied}).work}
+    assert hours == {"reduced": 2.0, "paper": 0.0}
+    [alone] = provenance({"paper": copied}).work
+    assert (alone.rows, alone.hours) == (3, 1.0)
+
+
 def test_diverged_rows_and_changed_code_are_said():
     odd = row("released", 1, 0.0, status="diverged")
     odd["provenance"]["dirty"] = True

@@ -11,7 +11,6 @@ from repro.config.compose import Composition, compose_tree
 from repro.config.tree import Tree
 from repro.jobs import SeedPair
 from repro.runner.checkpoints import groups
-from repro.runner.execute import keeps_arrays
 from repro.runner.paths import StorePaths
 from repro.runner.plan import expected_seconds, jobs, open_store, pack, plan
 from repro.runner.store import Store
@@ -147,7 +146,7 @@ def test_shared_runs_keep_what_either_experiment_draws(
 
 def test_arrays_may_be_kept_of_some_model_seeds(compose: Any) -> None:
     [job] = jobs(plan(compose("model_seeds=1-3", "seeds=1", "keep_model_seeds=[1,3]")))
-    pairs = [(seed, keeps_arrays(job.options, SeedPair(1, seed))) for seed in (1, 2, 3)]
+    pairs = [(seed, job.keeps_arrays(SeedPair(1, seed))) for seed in (1, 2, 3)]
     assert pairs == [(1, True), (2, False), (3, True)]
 
 
