@@ -36,12 +36,19 @@ class Running:
             return None
         return (self.step - self.first_step) / (now - self.first_time)
 
+    @property
+    def past_steps(self) -> bool:
+        """Whether every step is made; what then follows (measuring, mostly) is not counted."""
+        return 0 < self.steps <= self.step
+
     def seconds_left(self, now: float) -> float | None:
-        """Returns the time left by the job's own rate, once enough of it is done."""
+        """Returns the time left by the job's own rate, while it has one and enough is done."""
         rate = self.rate(now)
-        if rate is None or self.step - (self.first_step or 0) < _ENOUGH * self.steps:
+        if rate is None or self.past_steps:
             return None
-        return max(0.0, (self.steps - self.step) / rate)
+        if self.step - (self.first_step or 0) < _ENOUGH * self.steps:
+            return None
+        return (self.steps - self.step) / rate
 
 
 class _Measured(NamedTuple):

@@ -105,6 +105,8 @@ def _where(found: Running, now: float) -> tuple[str, str, str]:
     """Returns a job's steps, rate and time left in words; empty until they are known."""
     if not found.steps:
         return "starting", "", ""
+    if found.past_steps:
+        return f"{found.step}/{found.steps}", "measuring", ""
     rate, left = found.rate(now), found.seconds_left(now)
     return (
         f"{found.step}/{found.steps}",

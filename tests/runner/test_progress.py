@@ -66,6 +66,24 @@ def test_a_resumed_job_is_measured_from_where_it_went_on(make_job: Callable[...,
     assert forecast.running[0].seconds_left(clock.now) == pytest.approx(10.0)
 
 
+def test_a_job_that_measures_after_its_last_step_is_not_said_to_be_done(
+    make_job: Callable[..., Job],
+) -> None:
+    stream, clock = io.StringIO(), Clock()
+    reporter = LineReporter(stream, every=0.0)
+    reporter.run_started([make_job(seconds=100.0)], 1)
+    reporter.forecast.clock = clock
+    reporter._spoke = 0.0
+    reporter.job_started(0, make_job(seconds=100.0))
+    reporter.progress(0, 0, 10)
+    clock.now = 30.0
+    reporter.progress(0, 10, 10)
+    assert reporter.forecast.seconds_left() == pytest.approx(70.0)
+    assert stream.getvalue().splitlines()[-1].endswith("10/10 measuring")
+    clock.now = 120.0
+    assert reporter.forecast.seconds_left() == pytest.approx(12.0)  # overdue
+
+
 def test_lines_tell_starts_and_ends_and_seldom_progress(make_job: Callable[..., Job]) -> None:
     stream, clock = io.StringIO(), Clock()
     reporter = LineReporter(stream)
