@@ -88,7 +88,8 @@ def _decided(one: Judgement, p: float) -> Decision:
     return without(decide(one.estimate, one.claim.decide, p), one.absent)
 
 
-def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
+def samples_of(claim: Claim, find: FindEvidence) -> tuple[dict[str, Sample], dict[str, Evidence]]:
+    """A claim's selections as numbers, and the experiments, each at a scale, that they are of."""
     evidence = {name: _evidence(claim, name, find) for name in claim.experiments}
     plain = _samples(claim, evidence)
     samples = {
@@ -97,6 +98,12 @@ def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
         else Sample(name, ())
         for name, sample in plain.items()
     }
+    return samples, evidence
+
+
+def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
+    samples, evidence = samples_of(claim, find)
+    plain = _samples(claim, evidence)
     chosen = [samples[name] for name in claim.test.of]
     found = [sample for sample in chosen if sample.points]
     about = _about(claim, evidence, plain)

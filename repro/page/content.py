@@ -11,7 +11,7 @@ from repro.claims.schema import Claim
 from repro.claims.verdict import NOT_RUN, VERDICTS
 from repro.config.compose import Composition
 from repro.page import words
-from repro.page.effects import Effect, effects
+from repro.page.effects import Effect, effects, lead
 from repro.page.evidence import Shelf, fullest
 from repro.page.images import Picture, inline
 from repro.page.papers import Paper, load_papers
@@ -75,11 +75,11 @@ class Content:
     headline: tuple[words.Line, ...]
     counts: tuple[tuple[str, int], ...]
     sections: tuple[Section, ...]
+    lead: tuple[Effect, ...]
     effects: tuple[Effect, ...]
     provenance: Provenance
     results: Path
     base: str  # from the report's folder to the results folder
-    reductions: tuple[str, ...]  # of the audit's effects
 
 
 def judged(shelf: Shelf, scales: Sequence[str] = ()) -> list[Judgement]:
@@ -91,7 +91,9 @@ def settings_of(shelf: Shelf, claims: Iterable[Claim]) -> Settings:
     """What conf/report.yaml says, checked against the claims, papers and experiments there are."""
     known = shelf.known
     file = shelf.tree.folder / "report.yaml"
-    return read_settings(file, [one.id for one in claims], known.papers, known.experiments)
+    return read_settings(
+        file, {one.id: tuple(one.rows) for one in claims}, known.papers, known.experiments
+    )
 
 
 def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
@@ -130,11 +132,11 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
         headline=tuple(lines[name] for name in settings.headline),
         counts=tuple((v, sum(one.verdict == v for one in judgements)) for v in VERDICTS),
         sections=tuple(sections),
+        lead=tuple(lead(settings.lead, [one.claim for one in judgements], shelf.find)),
         effects=tuple(found),
         provenance=provenance(rows),
         results=shelf.results,
         base="../" if len(scales) == 1 else "",
-        reductions=tuple(dict.fromkeys(text for one in found for text in one.reductions)),
     )
 
 

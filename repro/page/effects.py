@@ -1,17 +1,17 @@
-"""The audit: what each arm changes against its baseline, paired over the same data sets."""
+"""What each arm changes against its baseline, and what is left of a lead: paired effects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from repro.claims.estimate import Estimate
-from repro.claims.judge import FindEvidence
+from repro.claims.judge import FindEvidence, samples_of
 from repro.claims.means import paired_difference
 from repro.claims.sample import select
-from repro.claims.schema import Selection
+from repro.claims.schema import Claim, Selection
 from repro.page.evidence import fullest
-from repro.page.settings import Audit, Group
+from repro.page.settings import Audit, Group, Lead, Step
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,30 @@ class Effect:
 def effects(audit: Audit, find: FindEvidence, scales: tuple[str, ...]) -> list[Effect]:
     """Every arm that has runs in common with its baseline, group by group in the arms' order."""
     return [effect for group in audit.groups for effect in _group(group, find, scales)]
+
+
+def lead(about: Lead, claims: Iterable[Claim], find: FindEvidence) -> list[Effect]:
+    """Each step of a lead whose two selections have runs in common, at the claim's own scales."""
+    by_id = {one.id: one for one in claims}
+    return [
+        effect
+        for ladder in about.groups
+        for label, step in ladder.steps.items()
+        for effect in _step(ladder.label, label, step, by_id[step.claim], find)
+    ]
+
+
+def _step(
+    group: str, label: str, step: Step, claim: Claim, find: FindEvidence
+) -> Iterator[Effect]:
+    samples, evidence = samples_of(claim, find)
+    found = paired_difference([samples[step.first], samples[step.second]], 0.0)
+    if found.n > 1:
+        wanted = [claim.rows[name].experiment for name in (step.first, step.second)]
+        chosen = [evidence[name] for name in dict.fromkeys(wanted)]
+        reductions = tuple(text for one in chosen for text in one.reductions)
+        scale = ", ".join(dict.fromkeys(one.scale for one in chosen))
+        yield Effect(group, label, ", ".join(dict.fromkeys(wanted)), found, scale, reductions)
 
 
 def _group(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Iterator[Effect]:

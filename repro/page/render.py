@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from repro.figures.files import write_if_changed
@@ -17,6 +18,7 @@ from repro.figures.style import METADATA, publication_style
 from repro.figures.tables import DASH
 from repro.page import words
 from repro.page.content import Content
+from repro.page.effects import Effect
 
 MARKS = {HOLDS: "✔", FAILS: "✘", UNDECIDED: "?", NOT_RUN: DASH}
 REPORT = "results/report.md"
@@ -27,8 +29,8 @@ def html(content: Content) -> str:
     """Write the page: no network, no script, every picture inside."""
     template = _environment(escape=True).get_template("report.html.j2")
     css = Markup((TEMPLATES / "report.css").read_text("utf-8"))
-    drawn = Markup(forest_svg(content)) if content.effects else ""
-    return template.render(content=content, css=css, forest=drawn).strip() + "\n"
+    drawn = {name: Markup(_svg(figure, name)) for name, figure in forests(content).items()}
+    return template.render(content=content, css=css, forests=drawn).strip() + "\n"
 
 
 def markdown(content: Content) -> str:
@@ -63,30 +65,50 @@ def headline_table(content: Content) -> str:
 
 
 def write(content: Content, folder: Path) -> list[Path]:
-    """Put report.html and report.md into a folder, each only where its bytes differ.
+    """Put report.html, report.md and its pictures into a folder, each only where bytes differ.
 
     Raises:
         StoreError: where a file cannot be written.
     """
-    files = {"report.html": html(content), "report.md": markdown(content)}
-    for name, text in files.items():
-        write_if_changed(folder / name, text.encode())
+    files = {"report.html": html(content).encode(), "report.md": markdown(content).encode()}
+    files |= {f"report_{name}.png": _png(figure) for name, figure in forests(content).items()}
+    for name, bytes_ in files.items():
+        write_if_changed(folder / name, bytes_)
     return [folder / name for name in files]
 
 
-def forest_svg(content: Content) -> str:
-    """Draw the audit's effects as an SVG element without its XML header."""
-    marks = [
-        Mark(one.group, one.label, one.estimate.value, one.estimate.low, one.estimate.high,
-             one.estimate.n)
-        for one in content.effects
-    ]  # fmt: skip
-    figure = figure_forest(marks, f"difference in {content.settings.audit.metric}")
+def forests(content: Content) -> dict[str, Figure]:
+    """Draw the lead and the audit's effects, by name; what has no effect yet is left out."""
+    drawn = {
+        "lead": (content.lead, content.settings.lead.axis),
+        "audit": (content.effects, f"difference in {content.settings.audit.metric}"),
+    }
+    return {
+        name: figure_forest([_mark(one) for one in effects], axis)
+        for name, (effects, axis) in drawn.items()
+        if effects
+    }
+
+
+def _mark(one: Effect) -> Mark:
+    found = one.estimate
+    return Mark(one.group, one.label, found.value, found.low, found.high, found.n)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    with publication_style():
+        figure.savefig(buffer, format="png", metadata=METADATA["png"])
+    return buffer.getvalue()
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """A figure as an SVG element without its XML header, its ids made the page's own by a name."""
     buffer = io.BytesIO()
     with publication_style():
         figure.savefig(buffer, format="svg", metadata=METADATA["svg"])
     text = buffer.getvalue().decode()
-    return text[text.index("<svg") :]
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\1{name}-", text[text.index("<svg") :])
 
 
 def _environment(escape: bool) -> Environment:

@@ -46,6 +46,33 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One line of a lead: the first selection of a claim less the second, paired."""
+
+    claim: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A group of a lead's lines, by label."""
+
+    label: str
+    steps: Mapping[str, Step]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What is left of a lead when one thing after another is changed; `axis` names the effect."""
+
+    title: str
+    about: str
+    axis: str
+    groups: tuple[Ladder, ...]
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the report may be told; `papers` are file stems.
 
@@ -58,16 +85,17 @@ class Settings:
     papers: tuple[str, ...]
     figures_per_experiment: int
     image_width: int
+    lead: Lead
     audit: Audit
 
 
 def read_settings(
     file: Path,
-    claims: Collection[str],
+    claims: Mapping[str, Collection[str]],
     papers: Collection[str],
     experiments: Mapping[str, Collection[str]],
 ) -> Settings:
-    """Read the report's settings; `experiments` are names with their arms.
+    """Read the report's settings; `experiments` have their arms, `claims` their selections.
 
     Raises:
         ConfigError: for a key or name that does not exist, with the nearest one.
@@ -91,8 +119,33 @@ def read_settings(
         _group(one, f"{file.name}, audit.groups[{i}]", experiments)
         for i, one in enumerate(audit.pop("groups"))
     )
-    named = {"papers": tuple(raw["papers"]), "audit": Audit(**audit, groups=groups)}
+    named = {
+        "papers": tuple(raw["papers"]),
+        "lead": _lead(raw["lead"], f"{file.name}, lead", claims),
+        "audit": Audit(**audit, groups=groups),
+    }
     return Settings(**raw | named)
+
+
+def _lead(raw: object, where: str, claims: Mapping[str, Collection[str]]) -> Lead:
+    found = _typed(raw, Lead, where)
+    ladders = []
+    for i, one in enumerate(found["groups"]):
+        ladder = _typed(one, Ladder, f"{where}.groups[{i}]")
+        steps = {
+            str(label): _step(step, f"{where}, {label}", claims)
+            for label, step in _mapping(ladder["steps"], where).items()
+        }
+        ladders.append(Ladder(ladder["label"], steps))
+    return Lead(**found | {"groups": tuple(ladders)})
+
+
+def _step(raw: object, where: str, claims: Mapping[str, Collection[str]]) -> Step:
+    found = Step(**_typed(raw, Step, where))
+    _word(found.claim, claims, where)
+    for selection in (found.first, found.second):
+        _word(selection, claims[found.claim], where)
+    return found
 
 
 def _group(raw: object, where: str, experiments: Mapping[str, Collection[str]]) -> Group:
@@ -106,7 +159,7 @@ def _group(raw: object, where: str, experiments: Mapping[str, Collection[str]]) 
 
 def _mapping(raw: object, where: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where} is {raw!r}; write CLAIM: WORDS, a line each")
+        raise ConfigError(f"{where} is {raw!r}; write NAME: VALUE, a line each")
     return raw
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from repro.claims.judge import Asked, Evidence
-from repro.page.effects import effects
+from repro.claims.schema import Claim, Primary, Rule, Selection
+from repro.page.effects import effects, lead
 from repro.page.provenance import provenance
-from repro.page.settings import Audit, Group
+from repro.page.settings import Audit, Group, Ladder, Lead, Step
 
 
 def row(arm, seed, mcc, seconds=3600.0, pack=((1, 1), (2, 1)), **more):
@@ -62,3 +63,16 @@ def test_diverged_rows_and_changed_code_are_said():
     found = provenance({"paper": [odd]})
     assert found.work[0].diverged == 1
     assert found.revisions[0][0].endswith("(changed)")
+
+
+def test_a_lead_is_paired_step_by_step_at_the_claims_own_scales():
+    rows = {name: Selection("e", "mcc", arm=name) for name in ("released", "cosine", "wide")}
+    claim = Claim(
+        "F1", "p", "s", "t", rows, Primary("best_of_arms", tuple(rows)), Rule("above", 0.0)
+    )
+    steps = {"the rate": Step("F1", "cosine", "released"), "not run": Step("F1", "wide", "cosine")}
+    about = Lead("t", "a", "x", (Ladder("g", steps),))
+    [one] = lead(about, [claim], find)
+    assert (one.group, one.label, one.experiment, one.scale) == ("g", "the rate", "e", "reduced")
+    assert one.estimate.value == pytest.approx(0.115)  # seeds 1 and 2: .11 and .12
+    assert (one.estimate.n, one.reductions) == (2, ("fewer",))

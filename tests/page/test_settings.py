@@ -12,6 +12,12 @@ headline: {F1a: It wins}
 papers: [iflow]
 figures_per_experiment: 2
 image_width: 100
+lead:
+  title: t
+  about: a
+  axis: x
+  groups:
+    - {label: l, steps: {both: {claim: F1a, first: ours, second: theirs}}}
 audit:
   title: t
   about: a
@@ -24,12 +30,15 @@ audit:
 def read(tmp_path, text):
     file = tmp_path / "report.yaml"
     file.write_text(text)
-    return read_settings(file, ["F1a"], ["iflow"], {"audit": ["released", "cosine"]})
+    return read_settings(
+        file, {"F1a": ["ours", "theirs"]}, ["iflow"], {"audit": ["released", "cosine"]}
+    )
 
 
 def test_settings_are_typed(tmp_path):
     found = read(tmp_path, GOOD)
     assert found.headline == {"F1a": "It wins"}
+    assert found.lead.groups[0].steps["both"].second == "theirs"
     assert found.audit.groups[0].labels == {"cosine": "cosine rate"}
 
 
@@ -37,7 +46,7 @@ def test_settings_are_typed(tmp_path):
     ("old", "new", "hint"),
     [
         ("{F1a: It wins}", "{F1b: It wins}", "F1a"),
-        ("{F1a: It wins}", "[F1a]", "CLAIM: WORDS"),
+        ("{F1a: It wins}", "[F1a]", "NAME: VALUE"),
         ("It wins", "It wins " + "very " * 12, "at most 64 characters"),
         ("It wins", "", "at most 64 characters"),
         ("headline:", "headlines:", "headline"),
@@ -46,6 +55,10 @@ def test_settings_are_typed(tmp_path):
         ("experiment: audit", "experiment: audits", "audit"),
         ("baseline: released", "baseline: relesed", "released"),
         ("labels: {cosine", "labels: {cosin", "cosine"),
+        ("claim: F1a", "claim: F1b", "F1a"),
+        ("first: ours", "first: our", "ours"),
+        ("second: theirs", "secnd: theirs", "second"),
+        ("steps: {both", "stps: {both", "steps"),
         ("title: t", "title: [t", "cannot be read"),
     ],
 )
