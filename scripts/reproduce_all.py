@@ -90,7 +90,7 @@ def _slowest(compositions: Sequence[Composition]) -> list[tuple[str, float]]:
         packs = {
             (row["id"], repr(origin["pack"]), origin["started"]): float(origin["seconds"])
             for row in rows
-            if (origin := row["provenance"])
+            if "taken_over_from" not in (origin := row["provenance"])
         }
         spent[one.experiment] = sum(packs.values())
     longest = sorted(spent.items(), key=lambda item: -item[1])

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from repro.config.schema import SCALES
 from repro.jobs import Job
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row, key_of
 from repro.runner.store import Store
 
+SHARING = ("reduced", "paper")  # smoke and quick are there to try the project: they really run
+
 
 def take_over(todo: Iterable[Job], store: Store) -> int:
     """Copy the rows that jobs of one scale would make, where another scale has them; say how many.
 
-    A config's id leaves the scale out: scales that differ in seeds and arms alone share their
-    runs. A row without the arrays that are wanted now is not taken. Its provenance stays, but for
-    what the scale reduces, and names the scale in `taken_over_from`.
+    A config's id leaves the scale out: `SHARING` scales that differ in seeds and arms alone share
+    their runs. A row without the arrays that are wanted now is not taken. Its provenance stays,
+    but for what the scale reduces, and names the scale in `taken_over_from`.
 
     Raises:
         StoreError: a result file that cannot be read or written.
@@ -31,8 +32,10 @@ def take_over(todo: Iterable[Job], store: Store) -> int:
 
 
 def _others(paths: StorePaths) -> list[Store]:
-    scales = [scale for scale in SCALES if scale != paths.scale]
-    return [Store(StorePaths(paths.results, scale)) for scale in scales]
+    if paths.scale not in SHARING:
+        return []
+    others = [scale for scale in SHARING if scale != paths.scale]
+    return [Store(StorePaths(paths.results, scale)) for scale in others]
 
 
 def _usable(job: Job, other: Store, store: Store) -> Iterator[Row]:

@@ -16,6 +16,12 @@ PROVENANCE = {"revision": "abc", "reductions": ["fewer seeds"], "seconds": 2.0}
 
 
 @pytest.fixture
+def store(tmp_path):
+    """An empty store of the scale `paper`."""
+    return Store(StorePaths(tmp_path / "results", "paper"))
+
+
+@pytest.fixture
 def other(store):
     """The store of another scale beside `store`."""
     return Store(StorePaths(store.paths.results, "reduced"))
@@ -43,6 +49,15 @@ def test_rows_and_their_arrays_are_copied_with_their_provenance(store, other, ma
     assert store.load_arrays(row)["z"].tolist() == [1, 1, 1]
     assert len(other.read(job.task)) == 2
     assert take_over([job], store) == 0
+
+
+@pytest.mark.parametrize(("here", "there"), [("quick", "paper"), ("paper", "quick")])
+def test_what_is_there_to_be_tried_is_really_run(tmp_path, make_job, here, there):
+    stores = [Store(StorePaths(tmp_path / "results", scale)) for scale in (here, there)]
+    job = make_job()
+    add(stores[1], job, 1)
+    assert take_over([job], stores[0]) == 0
+    assert stores[0].done(job.task, job.id) == {}
 
 
 def test_what_is_stored_here_stays(store, other, make_job):
