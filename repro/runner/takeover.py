@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from repro.jobs import Job
+from repro.runner.execute import tidy
+from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row, key_of
 from repro.runner.store import Store
@@ -17,17 +21,19 @@ def take_over(todo: Iterable[Job], store: Store) -> int:
     """Copy the rows that jobs of one scale would make, where another scale has them; say how many.
 
     A config's id leaves the scale out: `SHARING` scales that differ in seeds and arms alone share
-    their runs. A row without the arrays that are wanted now is not taken. Its provenance stays,
-    but for what the scale reduces, and names the scale in `taken_over_from`.
+    their runs. A row without the arrays that are wanted now is not taken, nor one whose seed
+    another process is at work on. Its provenance stays, but for what the scale reduces, and names
+    the scale in `taken_over_from`.
 
     Raises:
         StoreError: a result file that cannot be read or written.
     """
     taken = 0
     for other in _others(store.paths):
+        read = functools.cache(other.read)  # parsed once, however many jobs it serves
         for job in todo:
-            rows = [_copied(row, job, other, store) for row in _usable(job, other, store)]
-            taken += len(rows) - len(store.append(job.task, rows))
+            if other.among(job.task, job.id, job.seeds):
+                taken += _take(job, read(job.task), other, store)
     return taken
 
 
@@ -38,22 +44,34 @@ def _others(paths: StorePaths) -> list[Store]:
     return [Store(StorePaths(paths.results, scale)) for scale in others]
 
 
-def _usable(job: Job, other: Store, store: Store) -> Iterator[Row]:
-    """Rows of a job's seeds that the other scale has, with the arrays that the job keeps."""
-    there = other.among(job.task, job.id, job.seeds)
-    wanted = there.keys() - store.among(job.task, job.id, there).keys()
-    if not wanted:
-        return
-    for row in other.read(job.task):
-        seeds = key_of(row).seeds
-        if row["id"] == job.id and seeds in wanted and _has_arrays(row, job, other):
-            yield row
+def _take(job: Job, rows: Iterable[Row], other: Store, store: Store) -> int:
+    """Copy one job's rows, each under its seed's claim, and return how many they were."""
+    with ExitStack() as claims:
+        mine = [row for row in rows
+                if _wanted(row, job, other) and _claimed(row, store, claims)]  # fmt: skip
+        done = store.done(job.task, job.id)  # only now: what is claimed changes no more
+        copies = [_copied(row, job, other, store) for row in mine if key_of(row).seeds not in done]
+        store.append(job.task, copies)
+    if copies:
+        tidy(job, store)
+    return len(copies)
 
 
-def _has_arrays(row: Row, job: Job, other: Store) -> bool:
-    if row["status"] != "done" or not job.keeps_arrays(key_of(row).seeds):
+def _wanted(row: Row, job: Job, other: Store) -> bool:
+    """Whether a row is one of the job's, with the arrays that the job keeps."""
+    key = key_of(row)
+    if key.id != job.id or key.seeds not in job.seeds:
+        return False
+    if row["status"] != "done" or not job.keeps_arrays(key.seeds):
         return True
     return row["arrays"] is not None and (other.paths.root / row["arrays"]).exists()
+
+
+def _claimed(row: Row, store: Store, claims: ExitStack) -> bool:
+    taken = claim(store.paths.claim(*key_of(row)))
+    if taken is not None:
+        claims.enter_context(taken)
+    return taken is not None
 
 
 def _copied(row: Row, job: Job, other: Store, store: Store) -> Row:

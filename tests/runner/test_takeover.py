@@ -8,6 +8,7 @@ import pytest
 
 from repro.errors import StoreError
 from repro.jobs import SeedPair
+from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
 from repro.runner.store import Store
 from repro.runner.takeover import take_over
@@ -92,6 +93,35 @@ def test_a_diverged_run_is_a_result_too_and_another_config_is_not(store, other, 
     add(other, dataclasses.replace(job, id="b" * 12), 2)
     assert take_over([job], store) == 1
     assert store.done(job.task, job.id) == {(1, 1): "diverged"}
+
+
+def test_a_seed_that_another_process_is_at_work_on_stays_its_own(store, other, make_job):
+    job = make_job()
+    add(other, job, 1)
+    add(other, job, 2)
+    with claim(store.paths.claim(job.id, SeedPair(1, 1))):
+        assert take_over([job], store) == 1
+    assert store.done(job.task, job.id) == {(2, 1): "done"}
+    assert not store.paths.arrays_of(job.id, SeedPair(1, 1)).exists()
+
+
+def test_a_failure_that_a_row_has_settled_is_forgotten(store, other, make_job):
+    job = make_job()
+    file = store.record_failure(job.id, [SeedPair(1, 1)], "Traceback", task=job.task)
+    add(other, job, 1)
+    take_over([job], store)
+    assert not file.exists()
+
+
+def test_a_file_is_read_once_however_many_jobs_it_serves(store, other, make_job, monkeypatch):
+    reads = []
+    jobs = [make_job(id=letter * 12) for letter in "abc"]
+    for job in jobs:
+        add(other, job, 1)
+    read = Store.read
+    monkeypatch.setattr(Store, "read", lambda self, task: reads.append(task) or read(self, task))
+    assert take_over(jobs, store) == 3
+    assert reads == ["fake"]
 
 
 def test_a_damaged_file_of_another_scale_is_an_error_that_names_it(store, other, make_job):
