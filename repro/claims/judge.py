@@ -91,19 +91,23 @@ def _decided(one: Judgement, p: float) -> Decision:
 def samples_of(claim: Claim, find: FindEvidence) -> tuple[dict[str, Sample], dict[str, Evidence]]:
     """A claim's selections as numbers, and the experiments, each at a scale, that they are of."""
     evidence = {name: _evidence(claim, name, find) for name in claim.experiments}
-    plain = _samples(claim, evidence)
-    samples = {
+    return _related(claim, _samples(claim, evidence)), evidence
+
+
+def _related(claim: Claim, plain: Mapping[str, Sample]) -> dict[str, Sample]:
+    """The selections, less or over those that they name."""
+    return {
         name: related(sample, claim.rows[name], plain)
         if _complete(claim, name, plain)
         else Sample(name, ())
         for name, sample in plain.items()
     }
-    return samples, evidence
 
 
 def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
-    samples, evidence = samples_of(claim, find)
+    evidence = {name: _evidence(claim, name, find) for name in claim.experiments}
     plain = _samples(claim, evidence)
+    samples = _related(claim, plain)
     chosen = [samples[name] for name in claim.test.of]
     found = [sample for sample in chosen if sample.points]
     about = _about(claim, evidence, plain)

@@ -103,13 +103,20 @@ def gain(frame: pd.DataFrame, posterior: Posterior, updates: int, metric: str) -
 def _line(frame: pd.DataFrame, posterior: Posterior, updates: int) -> tuple[Cell, ...]:
     done = _of(frame, posterior, updates)
     energy, nll = interval(done, "free_energy"), interval(done, "nll")
-    gains: list[Cell] = [None] * 4
-    if posterior[0] != GAUSSIAN:
-        found = [gain(frame, posterior, updates, metric) for metric in ("nll", "free_energy")]
-        gains = [cell for one in found if one.n for cell in (one.mean, (one.low, one.high))]
-    fall = float(done["fall_in_last_fifth"].mean())
     spreads = [(one.mean, one.sd) if one.n else None for one in (energy, nll)]
-    return (updates, *posterior, *spreads, nll.n, fall, *(gains or [None] * 4))
+    fall = float(done["fall_in_last_fifth"].mean())
+    gains = [_gain(frame, posterior, updates, metric) for metric in ("nll", "free_energy")]
+    return (updates, *posterior, *spreads, nll.n, fall, *gains[0], *gains[1])
+
+
+def _gain(
+    frame: pd.DataFrame, posterior: Posterior, updates: int, metric: str
+) -> tuple[Cell, Cell]:
+    """A gain and its interval; nothing for K = 0 and where no runs are paired."""
+    found = gain(frame, posterior, updates, metric)
+    if posterior[0] == GAUSSIAN or not found.n:
+        return None, None
+    return found.mean, (found.low, found.high)
 
 
 def _posteriors(frame: pd.DataFrame) -> list[Posterior]:

@@ -133,12 +133,15 @@ def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
     The bytes depend on the drawing and on the version of matplotlib alone: no dates, no creator,
     fixed SVG names, embedded fonts.
     """
-    paths = []
-    with publication_style():
-        for kind, metadata in METADATA.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=metadata)
-            path = Path(folder) / f"{name}.{kind}"
-            write_if_changed(path, buffer.getvalue())
-            paths.append(path)
+    paths = [Path(folder) / f"{name}.{kind}" for kind in METADATA]
+    for path, kind in zip(paths, METADATA, strict=True):
+        write_if_changed(path, rendered(figure, kind))
     return paths
+
+
+def rendered(figure: Figure, kind: str) -> bytes:
+    """Return what a file of a figure holds: `kind` is pdf, png or svg."""
+    buffer = io.BytesIO()
+    with publication_style():
+        figure.savefig(buffer, format=kind, metadata=METADATA[kind])
+    return buffer.getvalue()

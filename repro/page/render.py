@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from repro.figures.files import write_if_changed
 from repro.figures.forest import Mark, figure_forest
-from repro.figures.style import METADATA, publication_style
+from repro.figures.style import rendered
 from repro.figures.tables import DASH
 from repro.page import words
 from repro.page.content import Content
@@ -42,10 +42,8 @@ def markdown(content: Content) -> str:
 
 def headline_table(content: Content) -> str:
     """How many claims hold, and the headline claims in a few words, as the README has them."""
-    total = sum(n for _, n in content.counts)
-    counted = ", ".join(f"{n} {words.PLURALS[verdict]}" for verdict, n in content.counts)
     lines = [
-        f"**Of {total} claims: {counted}.**",
+        f"**{words.counted(content.counts)}**",
         "",
         "| verdict | claim | published | ours | n |",
         "|---|---|--:|--:|--:|",
@@ -71,20 +69,25 @@ def write(content: Content, folder: Path) -> list[Path]:
         StoreError: where a file cannot be written.
     """
     files = {"report.html": html(content).encode(), "report.md": markdown(content).encode()}
-    files |= {f"report_{name}.png": _png(figure) for name, figure in forests(content).items()}
+    files |= {
+        f"report_{name}.png": rendered(figure, "png") for name, figure in forests(content).items()
+    }
     for name, bytes_ in files.items():
         write_if_changed(folder / name, bytes_)
     return [folder / name for name in files]
 
 
 def forests(content: Content) -> dict[str, Figure]:
-    """Draw the lead and the audit's effects, by name; what has no effect yet is left out."""
+    """Draw the lead and the audit's effects, by name; what has no effect yet is left out.
+
+    Where a line's rows are of a scale that reduces something, it has a star.
+    """
     drawn = {
         "lead": (content.lead, content.settings.lead.axis),
         "audit": (content.effects, f"difference in {content.settings.audit.metric}"),
     }
     return {
-        name: figure_forest([_mark(one) for one in effects], axis)
+        name: figure_forest([_mark(one) for one in effects], axis + _star(effects))
         for name, (effects, axis) in drawn.items()
         if effects
     }
@@ -92,22 +95,18 @@ def forests(content: Content) -> dict[str, Figure]:
 
 def _mark(one: Effect) -> Mark:
     found = one.estimate
-    return Mark(one.group, one.label, found.value, found.low, found.high, found.n)
+    label = f"{one.label} *" if one.reductions else one.label
+    return Mark(one.group, label, found.value, found.low, found.high, found.n)
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    with publication_style():
-        figure.savefig(buffer, format="png", metadata=METADATA["png"])
-    return buffer.getvalue()
+def _star(effects: Sequence[Effect]) -> str:
+    reduced = any(one.reductions for one in effects)
+    return "\n* reduced, as the table says" if reduced else ""
 
 
 def _svg(figure: Figure, name: str) -> str:
     """A figure as an SVG element without its XML header, its ids made the page's own by a name."""
-    buffer = io.BytesIO()
-    with publication_style():
-        figure.savefig(buffer, format="svg", metadata=METADATA["svg"])
-    text = buffer.getvalue().decode()
+    text = rendered(figure, "svg").decode()
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\1{name}-", text[text.index("<svg") :])
 
 
@@ -117,6 +116,7 @@ def _environment(escape: bool) -> Environment:
     )
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
     found.filters["cell"] = words.cell
+    found.filters["counted"] = words.counted
     found.filters["number"] = words.number
     found.filters["markdown"] = lambda text: Markup(renderer.render(text))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.claims.judge import Judgement
@@ -81,6 +82,12 @@ def published(claim: Claim) -> str:
     if claim.published is None:
         return claim.stated or DASH
     return _published(claim.published) + (f"; {claim.stated}" if claim.stated else "")
+
+
+def counted(counts: Sequence[tuple[str, int]]) -> str:
+    """How many claims have each verdict, as a sentence."""
+    total = sum(n for _, n in counts)
+    return f"Of {total} claims: {', '.join(f'{n} {PLURALS[one]}' for one, n in counts)}."
 
 
 def quantity(claim: Claim) -> str:
