@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from repro.figures.style import FAINT, INK, MUTED, styled
 from repro.figures.tables import show_number
 
 WIDTH, LINE, HEAD, FOOT = 4.7, 0.26, 0.36, 0.48  # inches
+WIDE = 8.0  # times the median width: an interval beyond it is cut off
 LEFT, RIGHT = 0.36, 0.645  # fractions: where the axes begin and end
 
 
@@ -30,7 +32,10 @@ class Mark:
 
 @styled
 def figure_forest(marks: Sequence[Mark], axis: str) -> Figure:
-    """Draw the effects from top to bottom, a heading before each group, numbers on the right."""
+    """Draw the effects from top to bottom, a heading before each group, numbers on the right.
+
+    An interval that is much wider than the others ends in an arrow, so that these stay readable.
+    """
     groups = list(dict.fromkeys(mark.group for mark in marks))
     rows = len(marks) + len(groups)
     height = HEAD + rows * LINE + FOOT
@@ -39,6 +44,7 @@ def figure_forest(marks: Sequence[Mark], axis: str) -> Figure:
     bottom, top = FOOT / height, 1 - HEAD / height
     axes = figure.add_axes((LEFT, bottom, RIGHT - LEFT, top - bottom))
     axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_xlim(*_limits(marks))
     axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
     _head(axes)
     place = 0
@@ -56,6 +62,16 @@ def figure_forest(marks: Sequence[Mark], axis: str) -> Figure:
     return figure
 
 
+def _limits(marks: Sequence[Mark]) -> tuple[float, float]:
+    """The ends of an axis for zero, every effect, and every interval that is not far too wide."""
+    usual = WIDE * float(np.median([mark.high - mark.low for mark in marks]))
+    shown = [mark for mark in marks if mark.high - mark.low <= usual]
+    ends = [0.0, *(mark.value for mark in marks)]
+    ends += [end for mark in shown for end in (mark.low, mark.high)]
+    spare = 0.06 * (max(ends) - min(ends))
+    return min(ends) - spare, max(ends) + spare
+
+
 def _head(axes: Axes) -> None:
     for x, text, side in ((RIGHT + 0.02, "mean [95 %]", "left"), (0.985, "n", "right")):
         _text(axes, x, -0.95, text, "normal", MUTED, side)
@@ -64,8 +80,13 @@ def _head(axes: Axes) -> None:
 def _draw(axes: Axes, mark: Mark, place: float) -> None:
     sure = mark.low > 0 or mark.high < 0
     colour = INK if sure else MUTED
-    axes.plot([mark.low, mark.high], [place, place], color=colour, linewidth=1.3, zorder=2,
+    first, last = axes.get_xlim()
+    ends = [max(mark.low, first), min(mark.high, last)]
+    axes.plot(ends, [place, place], color=colour, linewidth=1.3, zorder=2,
               solid_capstyle="round")  # fmt: skip
+    for end, full, arrow in zip(ends, (mark.low, mark.high), "<>", strict=True):
+        if end != full:
+            axes.plot([end], [place], arrow, color=colour, markersize=4.2, clip_on=False)
     face = colour if sure else "white"
     axes.plot([mark.value], [place], marker="o", markersize=4.2, color=colour,
               markerfacecolor=face, zorder=3)  # fmt: skip

@@ -30,3 +30,12 @@ def test_the_page_grows_with_the_lines():
     more = [*MARKS, Mark("iFlow", "no dropout", 0.0, -0.1, 0.1, 20)]
     heights = [figure_forest(marks, "x").get_figheight() for marks in (MARKS, more)]
     assert heights[1] - heights[0] == LINE or abs(heights[1] - heights[0] - LINE) < 1e-9
+
+
+def test_one_interval_that_is_far_too_wide_does_not_squash_the_others():
+    wide = Mark("iFlow", "two data sets", 0.01, -0.8, 0.8, 2)
+    alone, both = (figure_forest(marks, "x").axes[0] for marks in (MARKS, [*MARKS, wide]))
+    assert both.get_xlim() == alone.get_xlim()
+    assert [line.get_marker() for line in both.lines if line.get_marker() in "<>"] == ["<", ">"]
+    assert not [line for line in alone.lines if line.get_marker() in "<>"]
+    assert "+0.010 [\N{MINUS SIGN}0.800, +0.800]" in texts(both.figure)
