@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from repro import __version__
@@ -80,12 +80,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def plan(args: argparse.Namespace) -> int:
     """Prints what is done, what is left and the time it takes."""
     from repro.runner import overview, slurm_script
+    from repro.runner.takeover import offered
 
     planned = _plan(args.words)
-    print(_json(overview.entries(planned)) if args.json else overview.plan_table(planned))
-    if not args.json:
-        for text in slurm_script.scripts(planned):
-            print(f"\n{text}", end="")
+    if args.json:
+        print(_json(overview.entries(planned)))
+        return 0
+    print(overview.plan_table(planned))
+    if count := _from_other_scales(planned, offered):
+        print(f"of the missing, stored at another scale, to be taken over by a run: {count}")
+    for text in slurm_script.scripts(planned):
+        print(f"\n{text}", end="")
     return 0
 
 
@@ -111,9 +116,10 @@ def run(args: argparse.Namespace) -> int:
     """Makes the rows that are missing; 1 where some could not be made."""
     from repro.runner import overview
     from repro.runner.plan import jobs
+    from repro.runner.takeover import take_over
 
     planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
-    if taken := _take_over(planned, jobs(planned)):
+    if taken := _from_other_scales(planned, take_over):
         planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
         told.append(f"{taken} runs of the same configs are taken over from other scales")
     todo = jobs(planned)
@@ -280,14 +286,16 @@ def _with_data(
     return with_data(planned, load_registry(conf_folder() / "datasets.yaml"), everything)
 
 
-def _take_over(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
-    """Copies what other scales have of the jobs, and returns how many rows it was."""
-    from repro.runner.takeover import take_over
+def _from_other_scales(
+    planned: Sequence[PlannedCell], what: Callable[[Iterable[Job], Store], int]
+) -> int:
+    """Asks or takes what other scales have of the missing runs; returns how many rows it is."""
+    from repro.runner.plan import jobs
 
+    todo = jobs(planned)
     stores = {one.cell.scale: _writable_store(one.composition) for one in planned}
     return sum(
-        take_over([job for job in todo if job.scale == scale], store)
-        for scale, store in stores.items()
+        what([job for job in todo if job.scale == scale], store) for scale, store in stores.items()
     )
 
 

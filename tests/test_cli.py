@@ -440,6 +440,8 @@ def test_run_takes_over_what_another_scale_has_of_the_same_configs(
 ) -> None:
     words = [f"experiment={NAME}", "seeds=1-2", "model=ivae", "keep_arrays=false"]
     store(1, "done", "scale=reduced", *words)
+    _, out, _ = out_of(capsys, "plan", *words, "scale=paper")
+    assert "to be taken over by a run: 1\n" in out
     code, out, _ = out_of(capsys, "run", *words, "scale=paper")
     assert code == 0
     assert "1 runs of the same configs are taken over from other scales" in out

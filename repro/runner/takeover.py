@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,13 +28,28 @@ def take_over(todo: Iterable[Job], store: Store) -> int:
     Raises:
         StoreError: a result file that cannot be read or written.
     """
-    taken = 0
+    return sum(_take(job, rows, other, store) for job, rows, other in _offers(todo, store))
+
+
+def offered(todo: Iterable[Job], store: Store) -> int:
+    """How many runs `take_over` would find at another scale; takes none.
+
+    Raises:
+        StoreError: a result file that cannot be read.
+    """
+    return sum(
+        len({key_of(row) for row in rows if _wanted(row, job, other)})
+        for job, rows, other in _offers(todo, store)
+    )
+
+
+def _offers(todo: Iterable[Job], store: Store) -> Iterator[tuple[Job, list[Row], Store]]:
+    """Each job of which another scale has rows, with the rows of its task there."""
     for other in _others(store.paths):
         read = functools.cache(other.read)  # parsed once, however many jobs it serves
         for job in todo:
             if other.among(job.task, job.id, job.seeds):
-                taken += _take(job, read(job.task), other, store)
-    return taken
+                yield job, read(job.task), other
 
 
 def _others(paths: StorePaths) -> list[Store]:

@@ -11,7 +11,7 @@ from repro.jobs import SeedPair
 from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
 from repro.runner.store import Store
-from repro.runner.takeover import take_over
+from repro.runner.takeover import offered, take_over
 
 PROVENANCE = {"revision": "abc", "reductions": ["fewer seeds"], "seconds": 2.0}
 
@@ -59,6 +59,15 @@ def test_what_is_there_to_be_tried_is_really_run(tmp_path, make_job, here, there
     add(stores[1], job, 1)
     assert take_over([job], stores[0]) == 0
     assert stores[0].done(job.task, job.id) == {}
+
+
+def test_a_plan_can_ask_what_there_is_to_take(store, other, make_job):
+    job = make_job(data_seeds=(1, 2, 3))
+    add(other, job, 1)
+    add(other, job, 3, arrays=False)  # not what the job wants
+    assert offered([job], store) == 1
+    assert store.done(job.task, job.id) == {}
+    assert take_over([job], store) == 1
 
 
 def test_what_is_stored_here_stays(store, other, make_job):
