@@ -17,6 +17,7 @@ STREAMS = (
     "samples",
     "perturbation",
     "annealing",
+    "tighter",
 )
 
 

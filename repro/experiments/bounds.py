@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -34,26 +34,33 @@ def measure(
     model_seeds: Sequence[int],
     samples: int,
     pause: Callable[[], None] = lambda: None,
+    stream: str = "evaluation",
 ) -> Measured:
     """Free energy and importance-sampled -log p of each seed's images (N, D) under its model.
 
-    Both come from the same samples of q, drawn from the model seed's evaluation stream. `pause` is
-    called between parts and may raise, to stop.
+    Both come from the same samples of q, drawn from a stream of the model seed. `pause` is called
+    between parts and may raise, to stop.
     """
     size = max(1, LATENT_ROWS // samples)
-    sources = {seed: generator(seed, "evaluation") for seed in dict.fromkeys(model_seeds)}
+    sources = {seed: generator(seed, stream) for seed in dict.fromkeys(model_seeds)}
     member = [list(sources).index(seed) for seed in model_seeds]
+
+    def weights(x: Tensor, count: int) -> Tensor:
+        """Log-weights (S, `count`, B) of the next samples for images x (S, B, D)."""
+        shape = (count, x.shape[1], latents)
+        noise = torch.stack([torch.randn(shape, generator=s) for s in sources.values()])
+        with torch.no_grad():
+            normals = noise[member].to(stack.device)
+            return cast(Tensor, stack.call("log_weights", x, normals, in_dims=(0, 0)))
+
     parts = []
     for start in range(0, len(images[0]), size):
         pause()
         x = torch.stack([one[start : start + size] for one in images]).to(stack.device)
-        shape = (samples, x.shape[1], latents)
-        noise = torch.stack([torch.randn(shape, generator=s) for s in sources.values()])
-        with torch.no_grad():
-            normals = noise[member].to(stack.device)
-            weights = stack.call("log_weights", x, normals, in_dims=(0, 0))
-        parts.append([_each(f, weights) for f in (free_energy, negative_log_likelihood,
-                                                  effective_samples)])  # fmt: skip
+        counts = [min(LATENT_ROWS, samples - at) for at in range(0, samples, LATENT_ROWS)]
+        found = torch.cat([weights(x, count) for count in counts], dim=1)
+        parts.append([_each(f, found) for f in (free_energy, negative_log_likelihood,
+                                                effective_samples)])  # fmt: skip
     return Measured(*(torch.cat(values, dim=1) for values in zip(*parts, strict=True)))
 
 

@@ -47,6 +47,7 @@ class Pack(TrainedPack):
         self.images = rows_by_seed(config["data"], seeds, context.data)
         self.curves: list[list[tuple[int, float]]] = [[] for _ in seeds]
         self.measured: Measured | None = None
+        self.tighter: Measured | None = None
         self.annealed: dict[int, Tensor] = {}
         super().__init__(config, seeds, context)
         self.watch = _watched(self.fit.updates, self.fit.window)
@@ -83,6 +84,10 @@ class Pack(TrainedPack):
         stack = self.fit.stack
         latents, samples = self.config["model"]["latents"], evaluation["importance_samples"]
         self.measured = measure(stack, held_out, latents, seeds, samples, self._pause)
+        if evaluation["tighter_images"]:
+            first = [images[: evaluation["tighter_images"]] for images in held_out]
+            many = evaluation["tighter_samples"]
+            self.tighter = measure(stack, first, latents, seeds, many, self._pause, "tighter")
         if evaluation["annealed_images"]:
             for index, images in enumerate(held_out):
                 self._pause()
@@ -107,6 +112,9 @@ class Pack(TrainedPack):
         metrics = _bounds(measured, index) | common | {"updates": self.fit.updates}
         metrics["importance_samples"] = self.config["evaluation"]["importance_samples"]
         metrics["fall_in_last_fifth"] = fall_in_last_fifth(self.curves[index])
+        if self.tighter is not None:
+            many = self.config["evaluation"]["tighter_samples"]
+            metrics["tighter"] = _tighter(measured, self.tighter, index) | {"samples": many}
         if index in self.annealed:
             metrics["check"] = _check(measured, index, self.annealed[index])
         return Outcome(pair, "done", metrics, self._arrays(index))
@@ -185,6 +193,21 @@ def _bounds(measured: Measured, index: int) -> dict[str, Any]:
         **{f"{k}_se": _error(v) for k, v in {"free_energy": energy, "nll": nll}.items()},
         "effective_samples": float(measured.effective[index].median()),
         "images": len(nll),
+    }
+
+
+def _tighter(measured: Measured, tighter: Measured, index: int) -> dict[str, Any]:
+    """-log p by more samples, in nats, and what fewer of them add to it on the same images."""
+    nll = tighter.nll[index].double()
+    few = measured.nll[index, : len(nll)].double()
+    return {
+        "images": len(nll),
+        "nll": float(nll.mean()),
+        "nll_se": _error(nll),
+        "nll_fewer": float(few.mean()),
+        "difference": float((few - nll).mean()),
+        "difference_se": _error(few - nll),
+        "effective_samples": float(tighter.effective[index].median()),
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 from repro.errors import ConfigError
 from repro.flows.autoregressive import AutoregressiveAffine
 from repro.flows.base import Bijection, Chain
@@ -17,6 +19,7 @@ from repro.flows.radial import Radial
 from repro.flows.sylvester import Sylvester
 
 Config = Mapping[str, Any]
+IAF_START = 0.01  # how far the last layers of autoregressive networks are shrunk at the start
 
 
 def _planar(config: Config, dim: int, length: int) -> Family:
@@ -71,9 +74,16 @@ def make_posterior_flow(config: Config, dim: int, context: int) -> Bijection | N
 
 
 def _autoregressive(config: Config, dim: int, context: int) -> Bijection:
-    """Affine autoregressive steps, the features' order turned round between them."""
+    """Affine autoregressive steps, the features' order turned round between them.
+
+    Like the other flows they start near the identity: the last layers are shrunk.
+    """
     steps: list[Bijection] = []
     for step in range(config["flow_length"]):
         steps += [Reverse()] if step else []
-        steps.append(AutoregressiveAffine(dim, config["flow_hidden"], 1, context=context))
+        flow = AutoregressiveAffine(dim, config["flow_hidden"], 1, context=context)
+        with torch.no_grad():
+            for parameter in flow.network.last.parameters():
+                parameter.mul_(IAF_START)
+        steps.append(flow)
     return Chain(steps)

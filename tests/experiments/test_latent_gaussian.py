@@ -36,6 +36,7 @@ TINY = [
     "evaluation.images=12",
     "evaluation.importance_samples=5",
     "evaluation.annealed_images=0",
+    "evaluation.tighter_images=0",
 ]
 SEEDS = (SeedPair(1, 1), SeedPair(1, 2), SeedPair(2, 1))
 
@@ -179,6 +180,29 @@ def test_a_row_checks_its_bound_by_annealing_and_can_do_without_arrays(tree):
     assert check["images"] == 3
     assert check["difference"] == pytest.approx(check["nll_importance"] - check["nll_annealed"])
     assert outcome.arrays is None
+
+
+def test_more_samples_tighten_the_bound_on_the_same_images(tree):
+    words = ("evaluation.tighter_images=5", "evaluation.tighter_samples=2500")
+    [plain] = run(make(tree), SEEDS[:1], Context())
+    [outcome] = run(make(tree, *words), SEEDS[:1], Context())
+    tighter = outcome.metrics.pop("tighter")
+    assert plain.metrics == outcome.metrics  # nothing else changes
+    few = outcome.arrays["nll"][:5]
+    assert tighter["nll_fewer"] == pytest.approx(float(few.mean()), rel=1e-6)
+    assert tighter["difference"] == pytest.approx(tighter["nll_fewer"] - tighter["nll"])
+    assert (tighter["images"], tighter["samples"]) == (5, 2500)
+    assert 5 < tighter["effective_samples"] <= 2500
+    assert tighter["difference"] > 0  # 5 samples are biased upwards by far more than noise
+
+
+def test_samples_in_parts_are_those_of_one_pass(tree, monkeypatch):
+    pack = Pack(make(tree), SEEDS[:1], Context())
+    x = [pack._held_out(0)[:1]]
+    whole = measure(pack.fit.stack, x, 3, [1], 10)
+    monkeypatch.setattr("repro.experiments.bounds.LATENT_ROWS", 4)
+    parts = measure(pack.fit.stack, x, 3, [1], 10)
+    torch.testing.assert_close(whole.nll, parts.nll)
 
 
 def test_a_lost_seed_is_a_row_that_says_when(tree):

@@ -74,13 +74,16 @@ class Bounds:
     """How bounds on the log-likelihood are measured, and on which images (null: all).
 
     On the first `annealed_images` of them -log p is also estimated by annealed importance sampling
-    with `annealed_chains` chains an image and `annealed_temperatures` steps.
+    with `annealed_chains` chains an image and `annealed_temperatures` steps. On the first
+    `tighter_images` it is estimated once more by `tighter_samples` importance samples.
     """
 
     name: str
     split: str = limited(choices=SPLITS)
     images: int | None = limited(at_least=1)
     importance_samples: int = limited(at_least=1)
+    tighter_images: int = limited(at_least=0, omitted_at=0)
+    tighter_samples: int = limited(at_least=1, omitted_at=5000)
     annealed_images: int = limited(at_least=0)
     annealed_chains: int = limited(at_least=1)
     annealed_temperatures: int = limited(at_least=1)
