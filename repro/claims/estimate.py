@@ -11,9 +11,11 @@ NAN = float("nan")
 class Estimate:
     """A statistic: value, bounds, n units, two-sided p against the rule's bound.
 
-    `values` has a number a unit where the statistic is their mean; an `exact` one (a count, a
-    largest error) is known without uncertainty; `share` is a share out of n. `details` are what
-    else was found, as (what, text) for a reader.
+    `level` is the interval's; `p_against` is the p of the opposite claim where another test
+    decides that (of several rivals the one that wins by most), nan where `p` does. `values` has a
+    number a unit where the statistic is their mean; an `exact` one (a count, a largest error) is
+    known without uncertainty; `share` is a share out of n. `details` are what else was found, as
+    (what, text) for a reader.
     """
 
     value: float
@@ -26,4 +28,6 @@ class Estimate:
     values: tuple[float, ...] = ()
     exact: bool = False
     share: bool = False
+    level: float = 0.95
+    p_against: float = NAN
     details: tuple[tuple[str, str], ...] = ()

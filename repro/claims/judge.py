@@ -8,7 +8,7 @@ from typing import Any
 
 from repro.claims.estimate import NAN, Estimate
 from repro.claims.registry import STATISTICS
-from repro.claims.sample import Sample, matches, related, select
+from repro.claims.sample import Lost, Sample, matches, related, select
 from repro.claims.schema import Claim, Selection
 from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p, without
 from repro.report.multiplicity import holm
@@ -45,9 +45,9 @@ FindEvidence = Callable[[str, str], Evidence]  # experiment and scale
 class Judgement:
     """A claim's verdict and all that it rests on.
 
-    `scale` is that of the rows; `stored` and `asked` count the runs behind it; `p` is after
-    Holm's correction where the claim has a family; `command` makes what is missing and is empty
-    where nothing is.
+    `scale` is that of the rows; `stored` and `asked` count the runs behind it, `lost` those
+    without a usable number among them; `p` is after Holm's correction where the claim has a
+    family; `command` makes what is missing and is empty where nothing is.
     """
 
     claim: Claim
@@ -161,22 +161,27 @@ def _about(
         if _asks(wanted, one)
     }
     points = [point for sample in samples.values() for point in sample.points]
-    stored = {(p.row["id"], p.data_seed, p.model_seed) for p in points}
+    lost = {run for sample in samples.values() for run in sample.lost}
+    stored = lost | {Lost(str(p.row["id"]), p.data_seed, p.model_seed) for p in points}
     reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
     lacking = [name for name, sample in samples.items() if not sample.points]
     short = len(stored) < len(asked) or bool(lacking)
-    missing = dict.fromkeys(samples[one].lacks or claim.rows[one].experiment for one in lacking)
+    missing = dict.fromkeys(samples[one].lacks or _named(claim.rows[one]) for one in lacking)
     return Judgement(
         claim,
         Decision(NOT_RUN, f"no rows yet of {', '.join(missing)}"),
         scale=", ".join(dict.fromkeys(one.scale for one in evidence.values())),
         stored=len(stored),
         asked=len(asked),
-        lost=sum(sample.lost for sample in samples.values()),
+        lost=len(lost),
         reductions=tuple(reductions),
-        ids=tuple(sorted({str(one[0]) for one in stored})),
+        ids=tuple(sorted({one.id for one in stored})),
         command=_command(claim, evidence, samples) if short else "",
     )
+
+
+def _named(wanted: Selection) -> str:
+    return wanted.experiment if wanted.arm is None else f"{wanted.experiment}, arm {wanted.arm}"
 
 
 def _asks(wanted: Selection, one: Asked) -> bool:

@@ -53,16 +53,19 @@ def interaction(
 
 
 def difference(samples: Sequence[Sample], bound: float, *, unit: str | None = None) -> Estimate:
-    """The difference of two means over unlike units: Welch's interval and t test."""
+    """The difference of two means over unlike units: Welch's interval and t test, n the fewer."""
     first, second = (sample.series(unit or sample.unit).to_numpy() for sample in samples)
     ours, theirs = mean_interval(first), mean_interval(second)
     if ours.n < 2 or theirs.n < 2:
-        return Estimate(ours.mean - theirs.mean, n=ours.n + theirs.n, method="difference of means")
+        return Estimate(
+            ours.mean - theirs.mean, n=min(ours.n, theirs.n), method="difference of means"
+        )
     gap = difference_from(ours, theirs.mean, theirs.sd, theirs.n)
     p = float(stats.ttest_ind(first - bound, second, equal_var=False).pvalue)
     counts = ("n of each", f"{ours.n} and {theirs.n}")
-    return Estimate(gap.mean, gap.low, gap.high, ours.n + theirs.n, UNITS[unit or samples[0].unit],
-                    p, "difference of means, Welch's t", details=(counts,))  # fmt: skip
+    fewer, kind = min(ours.n, theirs.n), UNITS[unit or samples[0].unit]
+    return Estimate(gap.mean, gap.low, gap.high, fewer, kind, p, "difference of means, Welch's t",
+                    details=(counts,))  # fmt: skip
 
 
 def best_of_arms(
@@ -87,7 +90,8 @@ def best_of_arms(
     every = [(f"against {rival}", _short(one)) for rival, one in found]
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
                     max(one.p for _, one in found), f"paired difference to the best rival, {name}",
-                    least.values, details=(*every, *least.details))  # fmt: skip
+                    least.values, level=level, p_against=_against(least, rivals),
+                    details=(*every, *least.details))  # fmt: skip
 
 
 def ordering(
@@ -100,7 +104,8 @@ def ordering(
     table, kind = paired_units(samples, unit)
     if len(table) == 0:
         return Estimate(NAN, method="no unit has all of them")
-    level = 1 - 0.05 / (len(samples) - 1)
+    count = len(samples) - 1
+    level = 1 - 0.05 / count
     steps = [(table[i] - table[j]).to_numpy() for i, j in itertools.pairwise(range(len(samples)))]
     found = [_estimate(step, bound, kind, "", test, level) for step in steps]
     adjusted = holm([one.p for one in found])
@@ -110,7 +115,8 @@ def ordering(
     least = min(found, key=lambda one: one.value)
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
                     max(one.p for one in found), "smallest step of the ordering",
-                    least.values, details=tuple(every))  # fmt: skip
+                    least.values, level=level, p_against=_against(least, count),
+                    details=tuple(every))  # fmt: skip
 
 
 def repeated_measures(
@@ -128,12 +134,14 @@ def repeated_measures(
     top, bottom = int(means.argmax()), int(means.argmin())
     gaps = (table[top] - table[bottom]).to_numpy()
     agreement = friedman(table.to_numpy())
-    found = _estimate(gaps, bound, kind, "", level=1 - 0.05 / pairs)
+    level = 1 - 0.05 / pairs
+    found = _estimate(gaps, bound, kind, "", level=level)
     every = [(sample.name, f"mean {means[i]:.4f}") for i, sample in enumerate(samples)]
     every.append(("Friedman", f"χ² {agreement.statistic:.2f}, Kendall's W {agreement.w:.2f}"))
     method = f"highest mean ({samples[top].name}) {MINUS} lowest ({samples[bottom].name})"
     return Estimate(found.value, found.low, found.high, found.n, found.unit, agreement.p,
-                    f"{method}; p: Friedman", found.values, details=tuple(every))  # fmt: skip
+                    f"{method}; p: Friedman", found.values, level=level,
+                    details=tuple(every))  # fmt: skip
 
 
 def spread_difference(
@@ -173,6 +181,11 @@ def _estimate(
     method = f"{what}, {interval.method}; p: {test}".removeprefix(", ")
     return Estimate(interval.mean, interval.low, interval.high, interval.n, UNITS[kind], p,
                     method, tuple(values.tolist()), details=tuple(shown))  # fmt: skip
+
+
+def _against(least: Estimate, chances: int) -> float:
+    """The p of the opposite claim, which any of several comparisons can make (Bonferroni)."""
+    return min(1.0, chances * least.p)
 
 
 def _or_sign(p: float, values: NDArray[np.float64], bound: float) -> float:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from repro.claims.registry import STATISTICS
+from repro.claims.sample import UNITS
 from repro.claims.schema import COMPARISONS, REDUCTIONS, Claim, Number, Primary, Rule, Selection
 from repro.config.nearest import suggestion
 from repro.config.seeds import parse_seeds
@@ -27,6 +28,22 @@ PLAIN_KEYS = (
 )  # fmt: skip
 NEEDED = ("id", "paper", "sentence", "source", "test", "decide")
 SCALES = ("smoke", "quick", "reduced", "paper")
+KINDS: dict[str, Any] = {
+    "text": str, "whole number": int, "number": int | float, "list": list,
+    "set of key: value pairs": Mapping, "yes or no": bool,
+}  # fmt: skip
+CLAIM_TYPES = {
+    **dict.fromkeys(("id", "sentence", "source", "stated", "family", "note", "command"), "text"),
+    "n": "whole number",
+    "scales": "list",
+}
+SELECTION_TYPES = {
+    **dict.fromkeys(("minus", "over", "less", "per"), "text"),
+    "where": "set of key: value pairs",
+    "item": "whole number",
+    "log": "yes or no",
+}
+NUMBER_TYPES = {"value": "number", "spread": "number", "n": "whole number", "where": "text"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +90,7 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
     for key in NEEDED:
         if raw.get(key) in (None, ""):
             raise ConfigError(f"{where} has no `{key}`; see docs/adding-a-claim.md")
+    _typed(raw, CLAIM_TYPES, where)
     _word(raw["paper"], known.papers, f"{where}, paper")
     for scale in raw.get("scales", ()):
         _word(scale, SCALES, f"{where}, scales")
@@ -101,6 +119,7 @@ def _selection(raw: object, where: str, known: Known) -> Selection:
     for key in ("experiment", "metric"):
         if not isinstance(raw.get(key), str):
             raise ConfigError(f"{where} has no `{key}`; a selection names an experiment's metric")
+    _typed(raw, SELECTION_TYPES, where)
     _word(raw["experiment"], known.experiments, f"{where}, experiment")
     if raw.get("arm") is not None:
         _word(raw["arm"], known.experiments[raw["experiment"]], f"{where}, arm")
@@ -127,7 +146,7 @@ def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) 
     name, of = arguments.pop("name", None), arguments.pop("of", list(rows))
     _word(name, STATISTICS, f"{where}.name")
     entry = STATISTICS[str(name)]
-    of = [of] if isinstance(of, str) else of
+    of = of if isinstance(of, list) else [of]
     for one in of:
         _word(one, rows, f"{where}.of")
     if len(of) < entry.fewest or (entry.most is not None and len(of) > entry.most):
@@ -138,6 +157,8 @@ def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) 
     if name == "published":
         arguments = _published_arguments(arguments, where, known)
     _refuse(arguments, entry.arguments, where)
+    if arguments.get("unit") is not None:
+        _word(arguments["unit"], UNITS, f"{where}.unit")
     missing = [key for key, needed in entry.arguments.items() if needed and key not in arguments]
     if missing:
         raise ConfigError(f"{where}: {name} needs {', '.join(missing)}; add it")
@@ -187,6 +208,7 @@ def _number(raw: object, where: str, known: Known) -> Number:
     raw = _mapping(raw, where)
     if "value" in raw:
         _refuse(raw, tuple(field.name for field in dataclasses.fields(Number)), where)
+        _typed(raw, NUMBER_TYPES, where)
         return Number(**{str(key): value for key, value in raw.items()})
     entry = _find(raw, where, known)
     return Number(entry.value, entry.spread, entry.n, f"{raw.get('paper', '')}, {entry.source}")
@@ -208,6 +230,20 @@ def _mapping(raw: object, where: str) -> Mapping[Any, Any]:
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where} is {raw!r}; write `key: value` pairs there")
     return raw
+
+
+def _typed(raw: Mapping[Any, Any], types: Mapping[str, str], where: str) -> None:
+    """Refuse a value that is not of the kind that its key takes; null is of every kind."""
+    for key, kind in types.items():
+        value = raw.get(key)
+        if value is not None and not _is(value, kind):
+            raise ConfigError(f"{where}, {key}: {value!r} is no {kind}; write one")
+
+
+def _is(value: object, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "yes or no"
+    return isinstance(value, KINDS[kind])
 
 
 def _refuse(raw: Mapping[Any, Any], valid: Collection[str], where: str) -> None:

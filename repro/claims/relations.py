@@ -73,24 +73,29 @@ def correlation(
     """Spearman's rank correlation of the first two; given a third, the partial one.
 
     With `within: data_seed` each value is taken relative to its data seed's mean over model
-    seeds, which asks whether initialisations that do better on one also do better on the other.
+    seeds, which asks whether initialisations that do better on one also do better on the other;
+    every mean costs a degree of freedom, in p and in the interval.
     """
     if bound != 0:
         raise ConfigError(f"a correlation is compared with 0, not {bound}; use `above: 0`")
     table, kind = paired_units(samples, "run" if within else unit)
+    taken = 0
     if within:
-        table = _centred(table, within)
+        table, groups = _centred(table, within)
+        taken = max(0, groups - 1)
     ranks = table.rank()
-    if len(table) < FEWEST or any(np.ptp(ranks[i]) == 0 for i in (0, 1)):
+    if len(table) < FEWEST + taken + len(samples) - 2 or any(
+        np.ptp(ranks[i]) == 0 for i in (0, 1)
+    ):
         return Estimate(NAN, n=len(table), method="too few units, or one does not vary")
     if len(samples) == 3:
-        return _partial(ranks, UNITS[kind])
-    found = spearman(table[0].to_numpy(), table[1].to_numpy())
+        return _partial(ranks, UNITS[kind], taken)
+    found = spearman(table[0].to_numpy(), table[1].to_numpy(), taken=taken)
     return Estimate(found.rho, found.low, found.high, found.n, UNITS[kind], found.p,
                     "Spearman's rho, Bonett-Wright")  # fmt: skip
 
 
-def _partial(ranks: pd.DataFrame, unit: str) -> Estimate:
+def _partial(ranks: pd.DataFrame, unit: str, taken: int) -> Estimate:
     """Spearman's partial rho, with Bonett and Wright's interval for one variable held fixed.
 
     So n - 4 stands in place of n - 3.
@@ -98,32 +103,37 @@ def _partial(ranks: pd.DataFrame, unit: str) -> Estimate:
     inverse = np.linalg.inv(np.corrcoef(ranks.to_numpy().T))
     rho = float(-inverse[0, 1] / (inverse[0, 0] * inverse[1, 1]) ** 0.5)
     n = len(ranks)
-    freedom = n - 3
+    freedom = n - 3 - taken
     t = rho * (freedom / (1 - rho**2)) ** 0.5
-    half = 1.959964 * ((1 + rho**2 / 2) / (n - 4)) ** 0.5
+    half = 1.959964 * ((1 + rho**2 / 2) / (freedom - 1)) ** 0.5
     low, high = np.tanh([np.arctanh(rho) - half, np.arctanh(rho) + half])
     return Estimate(rho, float(low), float(high), n, unit, float(2 * stats.t.sf(abs(t), freedom)),
                     "Spearman's partial rho, Bonett-Wright")  # fmt: skip
 
 
-def _centred(table: pd.DataFrame, within: str) -> pd.DataFrame:
+def _centred(table: pd.DataFrame, within: str) -> tuple[pd.DataFrame, int]:
+    """The runs less their group's mean, those of groups of several, and how many groups it is."""
     place = {"data_seed": 0, "model_seed": 1}.get(within)
     if place is None:
         raise ConfigError(f"within: {within} does not exist; write data_seed or model_seed")
     groups = table.groupby([key[place] for key in table.index])
     table = table[groups[0].transform("size") > 1]
     groups = table.groupby([key[place] for key in table.index])
-    return table - groups.transform("mean")
+    return table - groups.transform("mean"), groups.ngroups
 
 
 def _by_level(
     samples: Sequence[Sample], along: str, levels: Sequence[object], unit: str | None
 ) -> tuple[pd.DataFrame, str]:
-    columns, kind = {}, "data_seed"
-    for i, level in enumerate(levels):
-        table, kind = paired_units([sample.at(along, level) for sample in samples], unit)
-        columns[i] = table[0] - table[1] if len(samples) == 2 else table[0]
-    return pd.DataFrame(columns).dropna(), kind
+    """A unit's value (or difference) at each level, and what the units are."""
+    found = [sample.at(along, level) for level in levels for sample in samples]
+    table, kind = paired_units(found, unit)
+    step = len(samples)
+    columns = {
+        i: table[i * step] - table[i * step + 1] if step == 2 else table[i * step]
+        for i in range(len(levels))
+    }
+    return pd.DataFrame(columns), kind
 
 
 def _places(levels: Sequence[object]) -> list[float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,16 +42,24 @@ class Point:
         return json.dumps(about, sort_keys=True)
 
 
+class Lost(NamedTuple):
+    """A run without a usable number: it diverged, or its number is not finite."""
+
+    id: str
+    data_seed: int
+    model_seed: int
+
+
 @dataclass(frozen=True)
 class Sample:
-    """A selection's runs; `lost` counts those that diverged or whose number is not finite.
+    """A selection's runs; `lost` are those that diverged or whose number is not finite.
 
     `lacks` says which metric none of the rows has, and the nearest that they have.
     """
 
     name: str
     points: tuple[Point, ...]
-    lost: int = 0
+    lost: tuple[Lost, ...] = ()
     lacks: str = ""
 
     @property
@@ -79,6 +87,11 @@ class Sample:
             found.setdefault(point.data_set, []).extend(point.values)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
+    def of_runs(self, runs: Collection[tuple[int, int]]) -> Sample:
+        """The runs of these (data seed, model seed) pairs."""
+        kept = tuple(p for p in self.points if (p.data_seed, p.model_seed) in runs)
+        return replace(self, points=kept)
+
     def at(self, key: str, level: object) -> Sample:
         """The runs whose config (or `arm`) has this value at a dotted key."""
         chosen = tuple(p for p in self.points if _lookup(p.row, key) == level)
@@ -103,9 +116,11 @@ def select(name: str, wanted: Selection, rows: Iterable[Mapping[str, Any]]) -> S
     points = tuple(
         Point(int(row["data_seed"]), int(row["model_seed"]), values, row)
         for row, values in known
-        if values and all(map(math.isfinite, values))
+        if _finite(values)
     )
-    return Sample(name, points, len(chosen) - len(points), lacks)
+    without = [row for row in chosen if row["status"] != "done"]
+    without += [row for row, values in known if not _finite(values)]
+    return Sample(name, points, tuple(map(_lost, without)), lacks)
 
 
 def related(sample: Sample, wanted: Selection, others: Mapping[str, Sample]) -> Sample:
@@ -122,8 +137,8 @@ def related(sample: Sample, wanted: Selection, others: Mapping[str, Sample]) -> 
             for point in sample.points
             if point.data_set in other
         )
-        lost = sample.lost + len(sample.points) - len(points)
-        sample = Sample(sample.name, points, lost)
+        gone = [p.row for p in sample.points if p.data_set not in other]
+        sample = Sample(sample.name, points, (*sample.lost, *map(_lost, gone)))
     return sample
 
 
@@ -139,10 +154,25 @@ def matches(wanted: Selection, row: Mapping[str, Any]) -> bool:
 
 
 def paired_units(samples: Sequence[Sample], unit: str | None = None) -> tuple[pd.DataFrame, str]:
-    """The units that every sample has, a column a sample, and what the units are."""
+    """The units that every sample has, a column a sample, and what the units are.
+
+    Where the samples have runs of the same data and model seed, those alone are compared; samples
+    that share no run (of other model seeds, say) are compared by the means of all of theirs.
+    """
     kind = unit or ("data_seed" if any(s.unit == "data_seed" for s in samples) else "model_seed")
+    runs = [{(p.data_seed, p.model_seed) for p in sample.points} for sample in samples]
+    if common := set.intersection(*runs):
+        samples = [sample.of_runs(common) for sample in samples]
     columns = {i: sample.series(kind) for i, sample in enumerate(samples)}
     return pd.DataFrame(columns).dropna(), kind
+
+
+def _finite(values: Sequence[float]) -> bool:
+    return bool(values) and all(map(math.isfinite, values))
+
+
+def _lost(row: Mapping[str, Any]) -> Lost:
+    return Lost(str(row["id"]), int(row["data_seed"]), int(row["model_seed"]))
 
 
 def _allows(wanted: object, value: object) -> bool:

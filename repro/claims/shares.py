@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from repro.claims.estimate import NAN, Estimate
-from repro.claims.sample import UNITS, Sample
+from repro.claims.sample import UNITS, Lost, Point, Sample
 from repro.errors import ConfigError
 from repro.report.proportions import paired_shares
 from repro.report.statistics import share_difference as newcombe
 from repro.report.statistics import share_interval
+
+LOST = ("out", "hit", "miss")  # what a run without a usable number is in a share
 
 
 def share(
@@ -23,13 +25,15 @@ def share(
     below: float | None = None,
     above: float | None = None,
     each: str = "run",
+    lost: str = "out",
 ) -> Estimate:
     """The share of runs (or, with `each: value`, of single values) below or above a threshold.
 
-    A run whose metric is a list counts where any of its values does. The interval is Wilson's, p
-    the exact binomial test's against the bound.
+    A run whose metric is a list counts where any of its values does. A run without a usable number
+    is left `out`, or is a `hit` or a `miss`. The interval is Wilson's, p the exact binomial test's
+    against the bound.
     """
-    hits = _hits(samples[0], below, above, each)
+    hits = _hits(samples[0], below, above, each, lost)
     found = share_interval(int(hits.sum()), int(hits.size))
     p = float(stats.binomtest(found.count, found.n, bound).pvalue) if found.n else NAN
     count = ("count", f"{found.count} of {found.n}")
@@ -45,17 +49,19 @@ def share_difference(
     above: float | None = None,
     paired: bool = True,
     unit: str | None = None,
+    lost: str = "out",
 ) -> Estimate:
     """First share minus second: paired by unit with McNemar's exact p, or unpaired with Fisher's.
 
-    Newcombe's intervals. A paired unit counts where any of its runs does.
+    Newcombe's intervals; n is that of the smaller share. A paired unit counts where any of its
+    runs does. A run without a usable number is left `out`, or is a `hit` or a `miss`.
     """
     if bound != 0:
         raise ConfigError(f"share_difference is compared with 0, not {bound}; use `above: 0`")
     if not paired:
-        return _unpaired(samples, below, above)
+        return _unpaired(samples, below, above, lost)
     kind = unit or samples[0].unit
-    first, second = (_by_unit(sample, kind, below, above) for sample in samples)
+    first, second = (_by_unit(sample, kind, below, above, lost) for sample in samples)
     both = [key for key in first if key in second]
     if not both:
         return Estimate(NAN, method="no unit has both")
@@ -103,8 +109,10 @@ def rank(samples: Sequence[Sample], bound: float, *, data_seed: int) -> Estimate
                     method=f"rank of data seed {data_seed}", details=details)  # fmt: skip
 
 
-def _unpaired(samples: Sequence[Sample], below: float | None, above: float | None) -> Estimate:
-    hits = [_hits(sample, below, above, "run") for sample in samples]
+def _unpaired(
+    samples: Sequence[Sample], below: float | None, above: float | None, lost: str
+) -> Estimate:
+    hits = [_hits(sample, below, above, "run", lost) for sample in samples]
     if not all(one.size for one in hits):
         return Estimate(NAN, method="one of the two has no run")
     shares = [share_interval(int(one.sum()), int(one.size)) for one in hits]
@@ -112,29 +120,36 @@ def _unpaired(samples: Sequence[Sample], below: float | None, above: float | Non
     table = np.asarray([[one.count, one.n - one.count] for one in shares])
     p = float(stats.fisher_exact(table).pvalue)
     counts = " and ".join(f"{one.count} of {one.n}" for one in shares)
-    return Estimate(gap.mean, gap.low, gap.high, shares[0].n + shares[1].n, "runs", p,
+    return Estimate(gap.mean, gap.low, gap.high, min(one.n for one in shares), "runs", p,
                     "difference of shares, Newcombe; p: Fisher, exact",
                     details=(("counts", counts),))  # fmt: skip
 
 
 def _hits(
-    sample: Sample, below: float | None, above: float | None, each: str
+    sample: Sample, below: float | None, above: float | None, each: str, lost: str
 ) -> NDArray[np.bool_]:
+    """Whether each run (those with a number first, then the lost ones) or value is a hit."""
     if each not in ("run", "value"):
         raise ConfigError(f"each: {each} does not exist; write run or value")
+    if lost not in LOST or (each == "value" and lost != "out"):
+        valid = "out" if each == "value" else f"one of {', '.join(LOST)}"
+        raise ConfigError(f"lost: {lost} cannot be counted; write {valid}")
     if each == "value":
         return _passes(sample.all_values(), below, above)
     runs = [bool(_passes(np.asarray(p.values), below, above).any()) for p in sample.points]
+    runs += [] if lost == "out" else [lost == "hit"] * len(sample.lost)
     return np.asarray(runs, dtype=bool)
 
 
 def _by_unit(
-    sample: Sample, unit: str, below: float | None, above: float | None
+    sample: Sample, unit: str, below: float | None, above: float | None, lost: str
 ) -> dict[object, bool]:
     found: dict[object, bool] = {}
-    for point, hit in zip(sample.points, _hits(sample, below, above, "run"), strict=True):
-        seeds = (point.data_seed, point.model_seed)
-        key = seeds if unit == "run" else getattr(point, unit)
+    hits = _hits(sample, below, above, "run", lost)
+    runs: list[Point | Lost] = [*sample.points, *sample.lost]
+    for run, hit in zip(runs, hits, strict=False):  # the lost ones may be left out
+        seeds = (run.data_seed, run.model_seed)
+        key = seeds if unit == "run" else getattr(run, unit)
         found[key] = found.get(key, False) or bool(hit)
     return found
 
@@ -152,7 +167,8 @@ def _extreme(sample: Sample, function: object, what: str) -> Estimate:
     values = sample.all_values()
     if not values.size:
         return Estimate(NAN, method="no finite value", exact=True)
-    found = float(function(values))  # type: ignore[operator]
     if sample.lost:  # a run without a finite number has failed the check
-        found = NAN
+        what = f"{len(sample.lost)} of the runs have no finite number"
+        return Estimate(NAN, n=len(sample.points), method=what, exact=True)
+    found = float(function(values))  # type: ignore[operator]
     return Estimate(found, found, found, len(sample.points), "runs", method=what, exact=True)

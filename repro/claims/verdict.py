@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from repro.claims.estimate import NAN, Estimate
 from repro.claims.schema import Rule
 from repro.report.equivalence import tost
-from repro.report.power import equivalence_n, pairs_for_power, share_n
+from repro.report.power import POWER, equivalence_n, pairs_for_power, share_n
 
 ALPHA = 0.05
 HOLDS, FAILS, UNDECIDED, NOT_RUN = "holds", "does not hold", "undecided", "not run"
@@ -37,12 +38,15 @@ def without(decision: Decision, absent: Sequence[str]) -> Decision:
 def rule_p(found: Estimate, rule: Rule) -> float:
     """The p by which Holm's correction ranks a claim: that of the rule's own test; nan: none.
 
-    For `within` it is the two one-sided tests', for the others the statistic's own.
+    For `within` it is the two one-sided tests', for the others the statistic's own, or that of the
+    opposite claim where the whole interval contradicts this one.
     """
     if found.exact or rule.comparison == "equals":
         return NAN
     if rule.comparison == "within":
         return _tost_p(found, rule)
+    if not math.isnan(found.p_against) and _contradicts(found, rule):
+        return found.p_against
     return found.p
 
 
@@ -53,7 +57,8 @@ def decide(found: Estimate, rule: Rule, p: float) -> Decision:
     where the whole interval contradicts it, and is undecided otherwise.
     """
     if math.isnan(found.value):
-        return Decision(UNDECIDED, found.method or "the statistic does not exist")
+        verdict = FAILS if found.exact else UNDECIDED  # an exact check that a row fails, fails
+        return Decision(verdict, found.method or "the statistic does not exist")
     if found.exact or rule.comparison == "equals":
         return _exact(found, rule)
     if math.isnan(found.low) or math.isnan(found.high):
@@ -61,6 +66,13 @@ def decide(found: Estimate, rule: Rule, p: float) -> Decision:
     return {
         "above": _above, "below": _below, "within": _within, "differs_from": _differs,
     }[rule.comparison](found, rule, p)  # fmt: skip
+
+
+def _contradicts(found: Estimate, rule: Rule) -> bool:
+    """Whether the whole interval is on the other side of a one-sided rule's bound."""
+    if rule.comparison == "above":
+        return found.high < rule.bound
+    return rule.comparison == "below" and found.low > rule.bound
 
 
 def _exact(found: Estimate, rule: Rule) -> Decision:
@@ -89,14 +101,14 @@ def _one_sided(
 ) -> Decision:
     """`reach`: the largest effect in the claimed direction that the interval allows."""
     if (inside or outside) and p >= ALPHA:
-        return Decision(UNDECIDED, f"the interval decides, p {p:.2g} does not", _n(found, rule))
+        return Decision(UNDECIDED, f"the interval decides, p {p:.2g} does not", _n(found, rule, p))
     if inside:
         return Decision(HOLDS, "the whole interval is on the claimed side")
     if outside:
         return Decision(FAILS, "the whole interval is on the other side")
     if rule.negligible is not None and reach < rule.negligible:
         return Decision(FAILS, f"no effect of {rule.negligible:g} is left in the interval")
-    return Decision(UNDECIDED, f"the interval holds {rule.bound:g}", _n(found, rule))
+    return Decision(UNDECIDED, f"the interval holds {rule.bound:g}", _n(found, rule, p))
 
 
 def _differs(found: Estimate, rule: Rule, p: float) -> Decision:
@@ -107,7 +119,7 @@ def _differs(found: Estimate, rule: Rule, p: float) -> Decision:
     if small is not None and max(found.high - rule.bound, rule.bound - found.low) < small:
         return Decision(FAILS, f"no difference of {small:g} is left in the interval")
     reason = "the interval decides, p does not" if apart else f"the interval holds {rule.bound:g}"
-    return Decision(UNDECIDED, reason, _n(found, rule))
+    return Decision(UNDECIDED, reason, _n(found, rule, p))
 
 
 def _within(found: Estimate, rule: Rule, p: float) -> Decision:
@@ -120,11 +132,11 @@ def _within(found: Estimate, rule: Rule, p: float) -> Decision:
     if found.low > rule.bound + margin or found.high < rule.bound - margin:
         return Decision(FAILS, f"the whole interval is further than {margin:g} away")
     gap = abs(found.value - rule.bound)
-    sd = _sd(found)
+    sd, alpha = _sd(found), _alpha(found, rule, p)
     if gap < margin:
-        n = equivalence_n(gap, sd, margin)
+        n = equivalence_n(gap, sd, margin, alpha=alpha)
     else:
-        n = pairs_for_power((gap - margin) / sd) if sd > 0 else None
+        n = pairs_for_power((gap - margin) / sd, alpha=alpha) if sd > 0 else None
     return Decision(UNDECIDED, f"the interval reaches over the margin of {margin:g}", n)
 
 
@@ -133,18 +145,30 @@ def _tost_p(found: Estimate, rule: Rule) -> float:
     return tost(found.values, rule.bound, rule.margin or 0.0).p if len(found.values) > 1 else NAN
 
 
-def _n(found: Estimate, rule: Rule) -> int | None:
+def _n(found: Estimate, rule: Rule, p: float) -> int | None:
     """The n with which the observed effect would be told from the bound with 80 % power."""
-    gap = found.value - rule.bound
+    gap, alpha = found.value - rule.bound, _alpha(found, rule, p)
     if found.share:
-        return share_n(found.value, rule.bound)
+        return share_n(found.value, rule.bound, alpha=alpha)
     if found.values:
         sd = _sd(found)
-        return pairs_for_power(gap / sd) if sd > 0 else None
+        return pairs_for_power(gap / sd, alpha=alpha) if sd > 0 else None
     half = (found.high - found.low) / 2
     if gap == 0 or half == 0:
         return None
-    return max(found.n + 1, math.ceil(found.n * (half / 1.96 * 2.8 / gap) ** 2))
+    z, wanted = (float(norm.ppf(q)) for q in ((1 + found.level) / 2, 1 - alpha / 2))
+    wider = half / z * (wanted + float(norm.ppf(POWER))) / gap
+    return max(found.n + 1, math.ceil(found.n * wider**2))
+
+
+def _alpha(found: Estimate, rule: Rule, p: float) -> float:
+    """The level that a decision takes: the interval's, or 5 % after Holm's correction.
+
+    Holm multiplied the p of the rule's own test; the level is divided by as much.
+    """
+    own = rule_p(found, rule)
+    corrected = ALPHA * own / p if 0 < own < p else ALPHA
+    return min(1 - found.level, corrected)
 
 
 def _sd(found: Estimate) -> float:

@@ -25,8 +25,11 @@ def spearman(
     x: Sequence[float] | NDArray[np.floating],
     y: Sequence[float] | NDArray[np.floating],
     level: float = 0.95,
+    taken: int = 0,
 ) -> Correlation:
     """Correlate the ranks of paired values.
+
+    `taken` degrees of freedom are already used up, as by means that were taken off the values.
 
     Raises:
         ValueError: for fewer than 4 pairs, a value that is not finite, or values all equal.
@@ -39,15 +42,17 @@ def spearman(
         raise ValueError(f"{a.size} and {b.size} values; give at least 4 pairs")
     if not (np.isfinite(a).all() and np.isfinite(b).all()) or not (np.ptp(a) and np.ptp(b)):
         raise ValueError("values are not finite or all equal; they have no rank correlation")
-    found = stats.spearmanr(a, b)
-    rho = float(found.statistic)
-    n = int(a.size)
+    rho = float(stats.spearmanr(a, b).statistic)
+    n, left = int(a.size), int(a.size) - taken
+    if left < 4:
+        raise ValueError(f"{n} pairs less {taken}; give at least 4 more than are taken")
     if abs(rho) >= 1:
-        return Correlation(rho, rho, rho, n, float(found.pvalue))
-    half = float(stats.norm.ppf((1 + level) / 2)) * ((1 + rho**2 / 2) / (n - 3)) ** 0.5
+        return Correlation(rho, rho, rho, n, 0.0)
+    p = float(2 * stats.t.sf(abs(rho) * ((left - 2) / (1 - rho**2)) ** 0.5, left - 2))
+    half = float(stats.norm.ppf((1 + level) / 2)) * ((1 + rho**2 / 2) / (left - 3)) ** 0.5
     middle = float(np.arctanh(rho))
     bounds = np.tanh([middle - half, middle + half])
-    return Correlation(rho, float(bounds[0]), float(bounds[1]), n, float(found.pvalue))
+    return Correlation(rho, float(bounds[0]), float(bounds[1]), n, p)
 
 
 def brown_forsythe(*groups: Sequence[float] | NDArray[np.floating]) -> tuple[float, float]:

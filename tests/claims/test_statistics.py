@@ -124,7 +124,33 @@ def test_extremes_and_constants_check_every_row(make_sample):
     assert found("smallest", [make_sample([[0.2, 0.1], [0.3, 0.4]])]).value == 0.1
     assert found("common_value", [make_sample([7, 7])]).value == 7
     assert math.isnan(found("common_value", [make_sample([7, 8])]).value)
-    assert math.isnan(found("largest", [make_sample([1e-7, math.nan])]).value), "a lost run fails"
+    lost = found("largest", [make_sample([1e-7, math.nan])])
+    assert math.isnan(lost.value), "a lost run fails"
+    assert lost.method == "1 of the runs have no finite number"
+
+
+@pytest.mark.parametrize(("lost", "counts"), [("out", "0 of 2 and 0 of 4"),
+                                              ("hit", "2 of 4 and 0 of 4"),
+                                              ("miss", "0 of 4 and 0 of 4")])  # fmt: skip
+def test_a_lost_run_is_left_out_of_a_share_or_counts(make_sample, lost, counts):
+    samples = [make_sample([0.1, math.nan, 0.2, math.nan]), make_sample([0.1] * 4, "b")]
+    one = found("share_difference", samples, above=0.5, paired=False, lost=lost)
+    assert dict(one.details)["counts"] == counts
+    assert one.n == (2 if lost == "out" else 4), "the smaller arm's"
+    alone = found("share", samples[:1], above=0.5, lost=lost)
+    assert dict(alone.details)["count"] == counts.partition(" and")[0]
+
+
+def test_a_lost_run_counts_where_its_seed_is_paired(make_sample):
+    samples = [make_sample([0.1, math.nan, 0.2]), make_sample([0.1] * 3, "b")]
+    one = found("share_difference", samples, above=0.5, lost="hit")
+    assert (one.n, one.value) == (3, pytest.approx(1 / 3))
+
+
+@pytest.mark.parametrize("more", [{"lost": "maybe"}, {"lost": "hit", "each": "value"}])
+def test_a_lost_run_counts_in_no_other_way(make_sample, more):
+    with pytest.raises(ConfigError, match="cannot be counted; write"):
+        found("share", [make_sample(A)], above=0.5, **more)
 
 
 def test_rank_counts_from_the_highest(make_sample):
@@ -151,6 +177,12 @@ def test_a_trend_is_the_mean_slope_and_pages_test(make_row):
     t = found("trend", [sample], along="data.layers")
     assert t.low < 0.1 < t.high
     assert t.n == 8
+
+
+def test_a_trend_over_levels_that_are_not_all_there_is_none(make_row):
+    one = found("trend", [by_depth(make_row, 0.1)], along="data.layers", levels=[2, 3, 4, 5])
+    assert math.isnan(one.value)
+    assert one.method == "fewer than two levels of data.layers or two units"
 
 
 def test_a_trend_of_a_difference_and_on_logarithmic_axes(make_row):
@@ -184,7 +216,25 @@ def test_a_correlation_within_data_seeds_ignores_what_data_sets_differ_in(make_r
             for d in range(5) for m in (1, 2, 3)]  # fmt: skip
     samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
     assert found("correlation", samples).value == pytest.approx(-1)
-    assert found("correlation", samples, within="data_seed").value > 0.9
+    within = found("correlation", samples, within="data_seed")
+    assert within.value > 0.9
+    assert within.n == 15
+
+
+def test_means_that_are_taken_off_cost_degrees_of_freedom(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    draw = np.random.default_rng(0)
+    rows = [make_row("m", d, draw.normal(), model_seed=m, loss=draw.normal())
+            for d in range(6) for m in range(1, 6)]  # fmt: skip
+    samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
+    one = found("correlation", samples, within="data_seed")
+    left = 30 - 6 + 1
+    t = abs(one.value) * ((left - 2) / (1 - one.value**2)) ** 0.5
+    assert one.p == pytest.approx(2 * stats.t.sf(t, left - 2))
+    half = 1.959964 * ((1 + one.value**2 / 2) / (left - 3)) ** 0.5
+    assert np.arctanh(one.high) - np.arctanh(one.value) == pytest.approx(half)
 
 
 def test_a_published_number_stands_for_itself():

@@ -65,6 +65,33 @@ def test_an_undecided_difference_says_the_n_with_80_percent_power(make_sample):
     assert t_test_power(dz, decision.n) >= 0.8 > t_test_power(dz, decision.n - 1)
 
 
+def test_the_n_that_would_decide_is_for_the_level_that_decides(make_sample):
+    values = [0.3, -0.2, 0.25, -0.1, 0.05, 0.1]
+    found = STATISTICS["mean"].function([make_sample(values)], 0.0)
+    rule = Rule("above", 0.0)
+    alone, in_three = (decide(found, rule, found.p * k).n for k in (1, 3))
+    dz = found.value / (sum((v - found.value) ** 2 for v in values) / 5) ** 0.5
+    assert t_test_power(dz, in_three, 0.05 / 3) >= 0.8 > t_test_power(dz, in_three - 1, 0.05 / 3)
+    assert in_three > alone
+
+
+@pytest.mark.parametrize("name", ["best_of_arms", "ordering"])
+def test_what_is_clearly_worse_than_one_rival_fails_though_it_equals_another(make_sample, name):
+    near = [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.0, 0.005]
+    one = make_sample(near, "one")
+    level, ahead = make_sample(near[::-1], "level"), make_sample([v + 0.3 for v in near], "ahead")
+    order = [one, level, ahead] if name == "best_of_arms" else [level, one, ahead]
+    found = STATISTICS[name].function(order, 0.0)
+    rule = Rule("above", 0.0)
+    assert found.p > 0.5, "it cannot hold"
+    assert decide(found, rule, rule_p(found, rule)).verdict == FAILS
+
+
+def test_an_exact_check_that_a_row_fails_does_not_hold(make_sample):
+    found = STATISTICS["largest"].function([make_sample([1e-9, math.nan])], 1e-5)
+    assert decide(found, Rule("below", 1e-5), math.nan).verdict == FAILS
+
+
 def claim(name, rows, rule, family=None, test=None, **more):
     selections = {key: Selection("e", "mcc", where={"model.name": key}) for key in rows}
     test = test or Primary("paired_difference", tuple(rows))
@@ -104,6 +131,15 @@ def test_a_claim_without_rows_says_the_command(rows, make_evidence):
     assert found.verdict == NOT_RUN
     assert found.command == "repro run experiment=e scale=paper"
     assert found.decision.reason == "no rows yet of e"
+
+
+def test_a_claim_without_an_arms_rows_names_the_arm(rows, make_evidence):
+    selections = {k: Selection("e", "mcc", arm=k) for k in "ab"}
+    test = Primary("paired_difference", ("a", "b"))
+    one = Claim("F", "p", "s", "s", selections, test, Rule("above", 0.0))
+    only_a = [row | {"arm": "a"} for row in rows if row["id"] == "a3"]
+    found = judge([one], lambda *_: make_evidence(only_a))[0]
+    assert found.decision.reason == "no rows yet of e, arm b"
 
 
 def test_the_best_of_arms_does_with_those_that_have_run(rows, make_row, make_evidence):
@@ -147,3 +183,10 @@ def test_missing_runs_are_counted_and_have_a_command(rows, make_evidence):
     found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: partly)[0]
     assert (found.stored, found.asked, found.estimate.n) == (14, 16, 6)
     assert found.command.startswith("repro run")
+
+
+def test_a_diverged_run_is_stored_and_needs_no_command(rows, make_evidence):
+    rows[0]["status"] = "diverged"
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: make_evidence(rows))[0]
+    assert (found.stored, found.asked, found.lost, found.estimate.n) == (16, 16, 1, 7)
+    assert found.command == ""
