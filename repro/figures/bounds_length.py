@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from repro.figures.bounds_rows import (
     bounds_of,
     dataset_label,
     interval,
+    tighter_notes,
 )
 from repro.figures.bounds_tables import PAPER, published_gains
 from repro.figures.error_bars import reach
@@ -36,6 +38,8 @@ COLUMNS = (
     Column("fall", "fall of the training F in the last fifth", "number", 2),
     Column("gain", f"gain in {MINUS}ln p (nats)", "number", 2),
     Column("gain_interval", "95 % interval of the gain", "interval", 2),
+    Column("tighter", "gain by more samples", "number", 2),
+    Column("tighter_interval", "its 95 % interval", "interval", 2),
     Column("gain_f", "gain in F (nats)", "number", 2),
     Column("gain_f_interval", "its 95 % interval", "interval", 2),
 )  # fmt: skip
@@ -64,9 +68,15 @@ def figure_length(
             _draw(ax, shown, found, posterior)
             ax.set_ylabel(PANELS[metric])
         if posterior[0] != GAUSSIAN:
-            _draw(axes[2], shown, [gain(frame, posterior, n, "nll") for n in shown], posterior)
+            gains = [gain(frame, posterior, n, "nll") for n in shown]
+            _draw(axes[2], shown, gains, posterior, _samples(frame))
+            tighter = [gain(frame, posterior, n, "tighter") for n in shown]
+            if any(one.n for one in tighter):
+                _draw(axes[2], shown, tighter, posterior, "more", by_more=True)
             _draw_theirs(axes[2], published, posterior[0])
     axes[1].legend()
+    if frame["tighter"].notna().any():
+        axes[2].legend(title="importance samples")
     axes[2].set_ylabel("gain in -ln p over K = 0 (nats)")
     for ax in axes:
         _updates_axis(ax, shown)
@@ -88,6 +98,7 @@ def table_length(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
         (
             "n counts model seeds; sds have ddof 1. A gain is over the Gaussian posterior trained "
             "for as many updates, paired by model seed, with Student-t intervals.",
+            *tighter_notes(frame),
             *notes,
         ),
     )
@@ -105,8 +116,9 @@ def _line(frame: pd.DataFrame, posterior: Posterior, updates: int) -> tuple[Cell
     energy, nll = interval(done, "free_energy"), interval(done, "nll")
     spreads = [(one.mean, one.sd) if one.n else None for one in (energy, nll)]
     fall = float(done["fall_in_last_fifth"].mean())
-    gains = [_gain(frame, posterior, updates, metric) for metric in ("nll", "free_energy")]
-    return (updates, *posterior, *spreads, nll.n, fall, *gains[0], *gains[1])
+    gains = [_gain(frame, posterior, updates, metric)
+             for metric in ("nll", "tighter", "free_energy")]  # fmt: skip
+    return (updates, *posterior, *spreads, nll.n, fall, *itertools.chain(*gains))
 
 
 def _gain(
@@ -129,12 +141,22 @@ def _of(frame: pd.DataFrame, posterior: Posterior, updates: int) -> pd.DataFrame
     return frame[same & (frame["updates"] == updates) & frame["done"]]
 
 
-def _draw(ax: Axes, shown: Sequence[int], found: Sequence[Interval], posterior: Posterior) -> None:
+def _draw(
+    ax: Axes,
+    shown: Sequence[int],
+    found: Sequence[Interval],
+    posterior: Posterior,
+    label: str | None = None,
+    *,
+    by_more: bool = False,
+) -> None:
+    """Draw means with intervals; hollow and dashed where they are by more samples."""
     flow, length = posterior
-    label = FLOW_LABELS[flow] if flow == GAUSSIAN else f"{FLOW_LABELS[flow]}, K = {length}"
-    ax.errorbar(shown, [one.mean for one in found], reach(found), label=label, capsize=2,
+    name = FLOW_LABELS[flow] if flow == GAUSSIAN else f"{FLOW_LABELS[flow]}, K = {length}"
+    ax.errorbar(shown, [one.mean for one in found], reach(found), label=label or name, capsize=2,
                 color=FLOW_COLOURS[flow], marker="o", markersize=4, linewidth=1.2,
-                elinewidth=1.0)  # fmt: skip
+                elinewidth=1.0, linestyle="--" if by_more else "-",
+                markerfacecolor="white" if by_more else FLOW_COLOURS[flow])  # fmt: skip
 
 
 def _draw_theirs(ax: Axes, published: pd.DataFrame, flow: str) -> None:
@@ -144,6 +166,11 @@ def _draw_theirs(ax: Axes, published: pd.DataFrame, flow: str) -> None:
         ax.axhline(theirs.nll, color=colour, linestyle=style, linewidth=0.9)
         ax.annotate(theirs.name, (0, theirs.nll), (2, 2), color=colour, fontsize="x-small",
                     xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+
+
+def _samples(frame: pd.DataFrame) -> str:
+    found = {row["metrics"].get("importance_samples") for row in frame.loc[frame["done"], "row"]}
+    return " and ".join(f"{count:,}" for count in sorted(found - {None}))
 
 
 def _updates_axis(ax: Axes, shown: Sequence[int]) -> None:

@@ -38,7 +38,8 @@ def bounds_frame(rows: Rows) -> pd.DataFrame:
     """Return a line a run, sorted: its arm, flow, K, annealing, units, seeds, status and metrics.
 
     Columns: arm, flow (of `FLOW_LABELS`), length, annealing, units, updates (asked for),
-    data_seed, model_seed, done, METRICS (nan where diverged), row.
+    data_seed, model_seed, done, METRICS (nan where diverged), tighter (-ln p by more samples, of
+    fewer images; nan where it was not measured), row.
 
     Raises: MissingResult where there is no row of the task latent_gaussian.
     """
@@ -162,6 +163,19 @@ def measured_notes(frame: pd.DataFrame) -> list[str]:
     return [f"Measured on {'; '.join(sorted(parts))}; bars are 95 % t intervals over model seeds."]
 
 
+def tighter_notes(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence on what more samples were measured on; none where they were not."""
+    found = [row["metrics"]["tighter"] for row in frame.loc[frame["tighter"].notna(), "row"]]
+    said = sorted({(one["samples"], one["images"]) for one in found})
+    parts = [f"{samples:,} on the first {images:,} test images" for samples, images in said]
+    if not parts:
+        return []
+    return [
+        f"By more samples: {'; '.join(parts)}. Fewer samples overstate -ln p, the more the "
+        "further the posterior is off."
+    ]
+
+
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     model, metrics = row["config"]["model"], row["metrics"]
     done = row["status"] == "done"
@@ -178,6 +192,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "model_seed": int(row["model_seed"]),
         "done": done,
         **{k: _number(metrics.get(k)) if done else float("nan") for k in METRICS},
+        "tighter": _number(metrics.get("tighter", {}).get("nll")),
         "row": row,
     }
 

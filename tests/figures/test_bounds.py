@@ -119,6 +119,33 @@ def test_the_gain_is_paired_by_seed_with_an_interval_over_images(published):
     assert theirs["Oxford group 10"] == pytest.approx(5.49)
 
 
+def with_more_samples(rows):
+    """The same rows, K = 0 and 80 measured by more samples too; K = 0 loses a nat by it."""
+    for row in rows:
+        length = row["config"]["model"]["flow_length"]
+        if length in (0, 80) and row["status"] == "done":
+            nll = row["metrics"]["nll"] - (0 if length else 1)
+            row["metrics"]["tighter"] = {"nll": nll, "samples": 5000, "images": 500}
+    return rows
+
+
+def test_the_gain_by_more_samples_stands_beside_it(tmp_path, published):
+    table = gain_table(bounds_frame(with_more_samples(make_rows())), load, published)
+    ours = next(row for row in table.rows if row[0] == "planar" and "log-joint" in row[1])
+    assert ours[7] == pytest.approx(3.0)
+    assert ours[8] == pytest.approx((3.0, 3.0))
+    assert ours[9] == pytest.approx(5.6), "the gain in F stays in its column"
+    assert any("5,000 on the first 500 test images" in note for note in table.notes)
+    without = gain_table(bounds_frame(make_rows()), load, published)
+    assert next(row for row in without.rows if row[0] == "planar")[7] is None
+    assert not any("more samples" in note for note in without.notes)
+    rows = with_more_samples(rows_of_two_lengths())
+    line = table_length(bounds_frame(rows)).rows[1]
+    assert (line[7], line[9]) == (pytest.approx(4.0), pytest.approx(3.0))
+    paths = save_products(draw_training_length(Material(rows, load, published)), tmp_path)
+    assert {path.stem for path in paths} == {"figure_length", "table_length"}
+
+
 def test_the_check_and_the_lost_run_are_shown(published):
     frame = bounds_frame(make_rows())
     table = check_table(frame)
