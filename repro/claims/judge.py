@@ -181,7 +181,7 @@ def _about(
 
 
 def _named(wanted: Selection) -> str:
-    return wanted.experiment if wanted.arm is None else f"{wanted.experiment}, arm {wanted.arm}"
+    return wanted.experiment if wanted.arm is None else f"{wanted.experiment} (arm {wanted.arm})"
 
 
 def _asks(wanted: Selection, one: Asked) -> bool:

@@ -139,7 +139,7 @@ def test_a_claim_without_an_arms_rows_names_the_arm(rows, make_evidence):
     one = Claim("F", "p", "s", "s", selections, test, Rule("above", 0.0))
     only_a = [row | {"arm": "a"} for row in rows if row["id"] == "a3"]
     found = judge([one], lambda *_: make_evidence(only_a))[0]
-    assert found.decision.reason == "no rows yet of e, arm b"
+    assert found.decision.reason == "no rows yet of e (arm b)"
 
 
 def test_the_best_of_arms_does_with_those_that_have_run(rows, make_row, make_evidence):
