@@ -51,6 +51,7 @@ def draw_training_length(given: Material) -> Iterator[Product]:
     Raises: MissingResult where there is no row of a latent Gaussian model.
     """
     frame, published, foot = bounds_of(given, "mnist")
+    foot = [*tighter_notes(frame), *foot]
     yield "figure_length", figure_length(frame, published, foot)
     yield "table_length", table_length(frame, foot)
 
@@ -69,10 +70,17 @@ def figure_length(
             ax.set_ylabel(PANELS[metric])
         if posterior[0] != GAUSSIAN:
             gains = [gain(frame, posterior, n, "nll") for n in shown]
-            _draw(axes[2], shown, gains, posterior, _samples(frame))
+            _draw(axes[2], shown, gains, posterior, _samples(frame, "importance_samples"))
             tighter = [gain(frame, posterior, n, "tighter") for n in shown]
             if any(one.n for one in tighter):
-                _draw(axes[2], shown, tighter, posterior, "more", by_more=True)
+                _draw(
+                    axes[2],
+                    shown,
+                    tighter,
+                    posterior,
+                    _samples(frame, "samples", "tighter"),
+                    by_more=True,
+                )
             _draw_theirs(axes[2], published, posterior[0])
     axes[1].legend()
     if frame["tighter"].notna().any():
@@ -98,7 +106,6 @@ def table_length(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
         (
             "n counts model seeds; sds have ddof 1. A gain is over the Gaussian posterior trained "
             "for as many updates, paired by model seed, with Student-t intervals.",
-            *tighter_notes(frame),
             *notes,
         ),
     )
@@ -168,9 +175,11 @@ def _draw_theirs(ax: Axes, published: pd.DataFrame, flow: str) -> None:
                     xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
 
 
-def _samples(frame: pd.DataFrame) -> str:
-    found = {row["metrics"].get("importance_samples") for row in frame.loc[frame["done"], "row"]}
-    return " and ".join(f"{count:,}" for count in sorted(found - {None}))
+def _samples(frame: pd.DataFrame, key: str, within: str | None = None) -> str:
+    """How many importance samples the runs were measured by, as a legend has it."""
+    metrics = [row["metrics"] for row in frame.loc[frame["done"], "row"]]
+    places = [one.get(within, {}) if within else one for one in metrics]
+    return " and ".join(f"{count:,}" for count in sorted({one[key] for one in places if one}))
 
 
 def _updates_axis(ax: Axes, shown: Sequence[int]) -> None:
