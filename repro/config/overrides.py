@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, QuotedString
 from hydra.errors import HydraException
 
+from repro.config.globs import matching
 from repro.config.nearest import nearest, suggestion
 from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Run
 from repro.errors import ConfigError
@@ -61,8 +62,9 @@ class Vocabulary:
         """
         key = self.key(key)
         values = self._values(key, value)
+        if key in self.groups or key in OUTER_KEYS:
+            values = tuple(dict.fromkeys(str(item) for item in values))
         if key in self.groups:
-            values = tuple(str(item) for item in values)
             for item in values:
                 self._check_choice(key, item)
         if len(values) != 1 and not (self.is_science(key) or key in OUTER_KEYS):
@@ -73,11 +75,14 @@ class Vocabulary:
         return Setting(key, values)
 
     def refuse_bare(self, word: str) -> None:
-        """Refuse the name of an experiment or a scale, or one like it, that lacks its key.
+        """Refuse a key without a value, or the name of an experiment or a scale without its key.
 
         Raises:
             ConfigError: naming the word as it has to be written.
         """
+        if word == "=" or word in self.names():
+            key = "KEY" if word == "=" else word
+            raise ConfigError(f"'{word}' stands alone; write {key}=VALUE without blanks")
         if "=" in word:
             return
         for key, names in (("experiment", self.groups["experiment"]), ("scale", SCALES)):
@@ -104,10 +109,10 @@ class Vocabulary:
         raise ConfigError(f"{word} is not a key; {suggestion(word, self.names())}")
 
     def _values(self, key: str, value: object) -> tuple[Any, ...]:
+        if isinstance(value, Glob):
+            return matching(key, value, self.groups)
         if key in SEED_LISTS:
             return (list(value.items) if isinstance(value, Sweep) else value,)
-        if isinstance(value, Glob):
-            return tuple(value.filter(list(self.groups.get(key, []))))
         items = list(value.items) if isinstance(value, Sweep) else [value]
         if "list" in self.keys.get(key, "") and not self.is_science(key):
             return (_one_list(items),)  # nothing to sweep over: launcher.gpus=0,2 is one list

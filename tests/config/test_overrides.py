@@ -32,6 +32,10 @@ def setting(vocabulary: Vocabulary, word: str) -> Any:
         ("model=iflow,ivae", "model", ("iflow", "ivae")),
         ("model=[iflow,ivae]", "model", ("iflow", "ivae")),
         ("training/schedule=glob(c*)", "training/schedule", ("constant", "cosine")),
+        ("scale=glob([q*,p*],exclude=quick)", "scale", ("paper",)),
+        ("scale=glob(*)", "scale", ("smoke", "quick", "reduced", "paper")),
+        ("scale=smoke,smoke", "scale", ("smoke",)),
+        ("experiment=mcc_sweep,mcc_sweep", "experiment", ("mcc_sweep",)),
         ("training/schedule=cosine", "training/schedule", ("cosine",)),
         ("training.schedule=cosine", "training/schedule", ("cosine",)),
         ("evaluation.at=[1,2]", "evaluation.at", ([1, 2],)),
@@ -82,6 +86,12 @@ def test_words_are_read_as_hydra_reads_them(
         ("model@other=iflow", "packages"),
         ("data.dim=interval(1,2)", "interval"),
         ("data.dim=[]", "has no value"),
+        ("arm=glob(hid*)", "write arm=NAME"),
+        ("scale=glob(zz*)", "scale=glob(zz*) matches none of smoke, quick"),
+        ("experiment=glob([zz*],exclude=[y*])", "=glob([zz*],exclude=[y*]) matches none of"),
+        ("training/schedule=glob(zz*)", "matches none of"),
+        ("data.dim=glob(2*)", "data.dim takes no glob"),
+        ("seeds=glob(1*)", "seeds takes no glob"),
         ("device=cpu,cuda", "takes one value"),
         ("launcher.workers=1,2", "takes one value"),
         ("training.checkpoint_minutes=1,2", "takes one value"),
@@ -92,6 +102,29 @@ def test_what_cannot_be_meant_is_refused(vocabulary: Vocabulary, word: str, hint
         setting(vocabulary, word)
     assert hint in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_glob_over_experiments_leaves_all_out(vocabulary: Vocabulary) -> None:
+    _, names = setting(vocabulary, "experiment=glob(a*)")
+    assert names
+    assert "all" not in names
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("experiment", "write experiment=VALUE without blanks"),
+        ("layers", "write layers=VALUE without blanks"),
+        ("=", "write KEY=VALUE without blanks"),
+        ("gin_source", "write experiment=gin_sources"),
+        ("papr", "write scale=paper"),
+    ],
+)
+def test_a_word_that_stands_alone_is_refused_as_it_has_to_be_written(
+    vocabulary: Vocabulary, word: str, hint: str
+) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        vocabulary.refuse_bare(word)
 
 
 def test_every_shorthand_names_a_key(vocabulary: Vocabulary) -> None:
