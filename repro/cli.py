@@ -96,6 +96,7 @@ def plan(args: argparse.Namespace) -> int:
 
 def status(args: argparse.Namespace) -> int:
     """Prints the counts of each experiment, and what else lies in the store."""
+    from repro.config.compose import means_all
     from repro.runner import overview
     from repro.runner.leftovers import leftovers, other_scales
     from repro.runner.plan import open_store
@@ -106,8 +107,7 @@ def status(args: argparse.Namespace) -> int:
         print(_json(overview.entries(planned)))
         return 0
     print(overview.status_table(planned))
-    everything = not _names_experiment(args.words)
-    for line in [*leftovers(planned, open_, everything), *other_scales(planned)]:
+    for line in [*leftovers(planned, open_, means_all(args.words)), *other_scales(planned)]:
         print(line)
     return 0
 
@@ -135,7 +135,7 @@ def figures(args: argparse.Namespace) -> int:
     Where all are drawn, those without rows are only named, unless that is all of them. What else
     keeps an experiment from being drawn is told at the end.
     """
-    from repro.config.compose import compose_all
+    from repro.config.compose import compose_all, means_all
     from repro.drawing import draw_all
 
     count, errors = 0, []
@@ -146,7 +146,7 @@ def figures(args: argparse.Namespace) -> int:
         errors += [] if error is None else [error]
     for error in errors:
         print(f"repro: not drawn: {error}", file=sys.stderr)
-    harmless = count and _means_all(args.words)
+    harmless = count and means_all(args.words)
     return int(any(not (harmless and isinstance(error, MissingResult)) for error in errors))
 
 
@@ -170,13 +170,13 @@ def config(args: argparse.Namespace) -> int:
     """Prints each resolved config with its id, as YAML."""
     from omegaconf import OmegaConf
 
-    from repro.config.compose import compose_all, compose_defaults
+    from repro.config.compose import compose_all, compose_defaults, named_experiments
     from repro.config.described import described
     from repro.config.tree import Tree
 
     found = (
         compose_all(args.words)
-        if _names_experiment(args.words)
+        if named_experiments(args.words)
         else [compose_defaults(Tree(), args.words)]
     )
     print("---\n".join(OmegaConf.to_yaml(described(one)) for one in found), end="")
@@ -255,14 +255,6 @@ def _check_verb(word: str, valid: list[str], before: str = "") -> None:
         raise ConfigError(f"there is no verb `{before}{word}`; {hint}")
 
 
-def _names_experiment(words: Sequence[str]) -> bool:
-    return any(word.lstrip("+").startswith("experiment=") for word in words)
-
-
-def _means_all(words: Sequence[str]) -> bool:
-    return not _names_experiment(words) or "experiment=all" in words
-
-
 def _plan(
     words: Sequence[str], need_experiment: bool = False, open_: OpenStore | None = None
 ) -> list[PlannedCell]:
@@ -277,13 +269,12 @@ def _with_data(
     words: Sequence[str], planned: Sequence[PlannedCell]
 ) -> tuple[list[PlannedCell], list[str]]:
     """What can be run with the data that are there; `all` leaves the rest out and says so."""
+    from repro.config.compose import means_all
     from repro.config.tree import conf_folder
     from repro.data.registry import load_registry
     from repro.runner.needs import with_data
 
-    values = (word.partition("=")[2] for word in words if word.startswith("experiment="))
-    everything = any("all" in value.strip("[]").split(",") for value in values)
-    return with_data(planned, load_registry(conf_folder() / "datasets.yaml"), everything)
+    return with_data(planned, load_registry(conf_folder() / "datasets.yaml"), means_all(words))
 
 
 def _from_other_scales(

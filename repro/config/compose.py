@@ -105,6 +105,21 @@ def compose_tree(
     return found
 
 
+def named_experiments(words: Sequence[str]) -> tuple[str, ...]:
+    """The experiments that the overrides name, `all` as it is; none where they name none.
+
+    Raises:
+        ConfigError: as `read_settings`.
+    """
+    return read_settings(Tree(), words).get("experiment", ())
+
+
+def means_all(words: Sequence[str]) -> bool:
+    """Whether the overrides ask for every experiment, by name or by naming none."""
+    named = named_experiments(words)
+    return not named or "all" in named
+
+
 def compose_defaults(tree: Tree, words: Sequence[str]) -> Composition:
     """The tree without an experiment: its defaults, changed by the overrides."""
     settings = read_settings(tree, words)

@@ -9,7 +9,14 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from repro.config.compose import Composition, compose_all, compose_defaults, compose_tree
+from repro.config.compose import (
+    Composition,
+    compose_all,
+    compose_defaults,
+    compose_tree,
+    means_all,
+    named_experiments,
+)
 from repro.config.identity import filled
 from repro.config.schema import SCALES
 from repro.config.tree import Tree, conf_folder
@@ -45,6 +52,27 @@ def composed(*words: str) -> Any:
 
 def values(composition: Composition, section: str, key: str) -> Any:
     return [cell.config[section][key] for cell in composition.cells]
+
+
+def test_a_name_that_is_given_twice_counts_once() -> None:
+    [found] = compose_tree(TREE, [f"experiment={NAME},{NAME}", "scale=smoke,smoke"])
+    assert (found.experiment, found.scale) == (NAME, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "everything"),
+    [
+        (["scale=smoke"], (), True),
+        (["experiment=[all]"], ("all",), True),
+        (["++experiment=all"], ("all",), True),
+        (["experiment=all,gin_sources"], ("all", "gin_sources"), True),
+        (["experiment=gin_sources"], ("gin_sources",), False),
+    ],
+)
+def test_all_experiments_are_meant_however_it_is_written(
+    words: list[str], named: tuple[str, ...], everything: bool
+) -> None:
+    assert (named_experiments(words), means_all(words)) == (named, everything)
 
 
 CASES = list(itertools.product(TREE.experiments, SCALES))
