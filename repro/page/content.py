@@ -10,6 +10,7 @@ from repro.claims.judge import Evidence, Judgement, judge
 from repro.claims.schema import Claim
 from repro.claims.verdict import NOT_RUN, VERDICTS
 from repro.config.compose import Composition
+from repro.errors import StoreError
 from repro.page import words
 from repro.page.effects import Effect, effects, lead
 from repro.page.evidence import Shelf, fullest
@@ -189,7 +190,7 @@ def _shown(shelf: Shelf, one: Composition, settings: Settings, seen: set[bytes])
         notes=tuple(one.notes),
         pictures=pictures,
         more=more,
-        tables=tuple(_tables(folder)),
+        tables=tuple(_tables(folder, one)),
         rows=f"{one.scale}/{one.task}.jsonl",
         command=""
         if len(evidence.rows) == asked
@@ -210,11 +211,28 @@ def _pictures(
             continue
         seen.add(content)
         alt = f"{one.about.title}: {path.stem.replace('_', ' ')}"
-        shown.append(inline(path, one.results, settings.image_width, alt))
+        shown.append(_inlined(path, one, settings, alt))
     return tuple(shown), tuple(more)
 
 
-def _tables(folder: Path) -> Iterator[tuple[str, str]]:
+def _inlined(path: Path, one: Composition, settings: Settings, alt: str) -> Picture:
+    try:
+        return inline(path, one.results, settings.image_width, alt)
+    except (OSError, SyntaxError) as error:  # Pillow raises both
+        raise _undrawn(path, one, error) from error
+
+
+def _tables(folder: Path, one: Composition) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.glob("*.md")):
-        title, _, text = path.read_text("utf-8").partition("\n\n")
+        try:
+            title, _, text = path.read_text("utf-8").partition("\n\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise _undrawn(path, one, error) from error
         yield title.lstrip("# "), text
+
+
+def _undrawn(path: Path, one: Composition, error: Exception) -> StoreError:
+    return StoreError(
+        f"{path} cannot be read ({error}); draw it again with:"
+        f" repro figures experiment={one.experiment} scale={one.scale}"
+    )
