@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from repro.config.compose import read_settings
+from repro.config.nearest import nearest
+from repro.config.schema import SCALES
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
 from repro.page.audit import audit_tables
 from repro.page.content import gather
 from repro.page.evidence import Shelf
-from repro.page.readme import AUDIT, insert
+from repro.page.readme import AUDIT, BEGIN, END, insert, parts
 from repro.page.render import headline_table, write
+
+ABOUT = "a report is about everything that is stored"
+TAKEN = "give only scale=NAME or paths.results=DIR"
 
 
 def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
@@ -24,27 +29,62 @@ def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
     it, rows and figures of that scale alone do, and the files lie in the scale's folder.
 
     Raises:
-        ConfigError: for a word that a report does not take, or a claim that cannot be used.
+        ConfigError: for a word that a report does not take, a claim that cannot be used, or
+            documents that these results are not for.
     """
     tree = Tree()
-    scales = tuple(str(one) for one in read_settings(tree, words).get("scale", ()))
-    _refuse_others(tree, words)
-    kept = [word for word in words if not word.lstrip("+").startswith("scale=")]
-    if readme and scales:
-        raise ConfigError("the README shows the claims' own scales; leave out scale= or --readme")
-    content = gather(Shelf(tree, kept), scales)
-    folder = content.results / scales[0] if len(scales) == 1 else content.results
-    paths = write(content, folder)
+    _refuse_bare(words)
+    settings = read_settings(tree, words)
+    _refuse_others(settings)
+    scales = tuple(str(one) for one in settings.get("scale", ()))
+    if len(scales) > 1:
+        raise ConfigError(
+            f"a report shows one scale, or the claims' own; write scale={scales[0]}, or leave"
+            " scale= out"
+        )
+    shelf = Shelf(tree, [word for word in words if not word.lstrip("+").startswith("scale=")])
     if readme:
-        paths.append(insert(project_root() / "README.md", headline_table(content)))
-        paths.append(insert(project_root() / "docs" / "audit.md", audit_tables(content), AUDIT))
+        _check_documents(shelf.results, scales)
+    content = gather(shelf, scales)
+    paths = write(content, content.results / scales[0] if scales else content.results)
+    if readme:
+        insert(_readme(), headline_table(content))
+        insert(_audit(), audit_tables(content), AUDIT)
+        paths += [_readme(), _audit()]
     return paths
 
 
-def _refuse_others(tree: Tree, words: Sequence[str]) -> None:
-    for key in read_settings(tree, words):
+def _readme() -> Path:
+    return project_root() / "README.md"
+
+
+def _audit() -> Path:
+    return project_root() / "docs" / "audit.md"
+
+
+def _check_documents(results: Path, scales: Sequence[str]) -> None:
+    """Refuse before anything is written what the documents are not for, and unfit documents."""
+    if scales:
+        raise ConfigError("the README shows the claims' own scales; leave out scale= or --readme")
+    own = project_root() / "results"
+    if results.resolve() != own.resolve():
+        raise ConfigError(
+            f"the README shows what is stored in {own}, and paths.results (or REPRO_RESULTS) is"
+            f" {results}; leave out --readme, or name the project's own folder"
+        )
+    parts(_readme(), (BEGIN, END))
+    parts(_audit(), AUDIT)
+
+
+def _refuse_bare(words: Iterable[str]) -> None:
+    for word in words:
+        if "=" not in word:
+            near = nearest(word, SCALES)
+            remedy = f"write scale={near}" if near else f"{ABOUT}, so {TAKEN}"
+            raise ConfigError(f"'{word}' is no KEY=VALUE; {remedy}")
+
+
+def _refuse_others(keys: Iterable[str]) -> None:
+    for key in keys:
         if key != "scale" and not key.startswith("paths."):
-            raise ConfigError(
-                f"a report is about everything that is stored; leave out {key}, and give only"
-                " scale=NAME or paths.results=DIR"
-            )
+            raise ConfigError(f"{ABOUT}; leave out {key}, and {TAKEN}")

@@ -16,7 +16,7 @@ def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) 
     """Put the table between the markers of a file and return the file.
 
     Raises:
-        ConfigError: where the markers are not there, each once and in order.
+        ConfigError: as `parts`.
     """
     before, _, after = parts(document, markers)
     begin, end = markers
@@ -25,9 +25,18 @@ def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) 
 
 
 def parts(document: Path, markers: tuple[str, str] = (BEGIN, END)) -> tuple[str, str, str]:
-    """What stands before, between and after the markers."""
+    """What stands before, between and after the markers.
+
+    Raises:
+        ConfigError: no such document, or its markers are not there, each once and in order.
+    """
     begin, end = markers
-    text = document.read_text("utf-8")
+    try:
+        text = document.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{document} cannot be read ({error}); restore it, or leave out --readme"
+        ) from None
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
         raise ConfigError(f"{document} needs the lines {begin} and {end}, once each; add them")
     before, _, rest = text.partition(begin)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import repro
-from repro.config.tree import project_root
-from repro.errors import ConfigError
+from repro.config.tree import Tree, project_root
+from repro.errors import ConfigError, StoreError
 from repro.page.audit import audit_tables
 from repro.page.command import make_report
+from repro.page.content import gather
+from repro.page.evidence import Shelf
 from repro.page.readme import AUDIT, BEGIN, END, insert, parts
 from repro.page.render import headline_table, html, markdown, write
 
@@ -113,6 +115,51 @@ def test_the_verb_reports_an_empty_store_without_torch(tmp_path):
 def test_words_that_choose_runs_are_refused(word):
     with pytest.raises(ConfigError, match="about everything"):
         make_report([word])
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("gin_sources", "'gin_sources' is no KEY=VALUE; a report is about everything"),
+        ("papr", "write scale=paper"),
+        ("scale=smoke,quick", "shows one scale"),
+    ],
+)
+def test_words_of_which_there_is_no_report_are_refused_before_it_is_made(
+    word, hint, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    with pytest.raises(ConfigError, match=hint) as refused:
+        make_report([word])
+    assert "experiment=" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_documents_are_written_from_the_projects_own_results_alone(tmp_path):
+    with pytest.raises(ConfigError, match="leave out --readme"):
+        make_report([f"paths.results={tmp_path}"], readme=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_documents_are_looked_at_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("repro.page.command.project_root", lambda: tmp_path)
+    words = [f"paths.results={tmp_path / 'results'}"]
+    with pytest.raises(ConfigError, match=r"README\.md cannot be read"):
+        make_report(words, readme=True)
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n")
+    with pytest.raises(ConfigError, match=r"audit\.md cannot be read"):
+        make_report(words, readme=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.png", b""), ("a.md", b"\xff\xfe\n\n|")])
+def test_a_figure_that_cannot_be_read_names_the_command_that_draws_it(tmp_path, name, content):
+    folder = tmp_path / "paper" / "figures" / "identifiability_2d"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    again = "draw it again with: repro figures experiment=identifiability_2d scale=paper"
+    with pytest.raises(StoreError, match=again):
+        gather(Shelf(Tree(), [f"paths.results={tmp_path}"]))
 
 
 def test_the_readme_shows_the_reports_headline(content):
