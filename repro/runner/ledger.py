@@ -68,6 +68,11 @@ class Ledger:
         for pair, status in self.store.among(job.task, job.id, job.seeds).items():
             self.summary.mark([RowKey(job.id, pair)], state or status)
 
+    def held(self, job: Job) -> list[SeedPair]:
+        """Returns the job's seeds that another runner is at work on."""
+        held = set(self.summary.keys("held"))
+        return [key.seeds for key in keys_of(job) if key in held]
+
     def states(self, job: Job) -> set[str]:
         """Returns the states of the job's seeds."""
         return {self.summary.states[key] for key in keys_of(job)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -28,6 +28,17 @@ FINISHED = "finished"  # the worker is done with the job, however it went
 def encode(message: dict[str, Any]) -> bytes:
     """Returns a message as one line."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def whole_events(lines: Iterable[bytes]) -> Iterator[Event]:
+    """Yields the events of a file's lines; one that a full disk has cut short is left out."""
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "event" in found:
+            yield found
 
 
 def encode_job(job: Job) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -10,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from repro.errors import StoreError
-from repro.jobs import Job
+from repro.jobs import Job, SeedPair
 from repro.runner import protocol, slurm_queue
 from repro.runner.execute import tidy
 from repro.runner.interrupts import interrupts
@@ -69,6 +68,13 @@ def run_slurm(
     return run.ledger.summary
 
 
+class Failed(NamedTuple):
+    """Why a pack has failed, and the file that holds the traceback."""
+
+    cause: str
+    file: Path
+
+
 @dataclass
 class _Task:
     """A submission as the driver sees it: what it has said, and how it looks to Slurm."""
@@ -78,7 +84,7 @@ class _Task:
     read: int = 0  # bytes of its events file
     running: bool = False
     started: bool = False
-    failed: tuple[str, str] | None = None  # cause and file, once its job has failed
+    failed: dict[SeedPair, Failed] = field(default_factory=dict)  # seeds whose pack has failed
     ended_at: float | None = None  # since when it has looked ended
     said: set[str] = field(default_factory=set)
 
@@ -230,14 +236,17 @@ class _Run:
             return
         whole = content[: content.rfind(b"\n") + 1]
         task.read += len(whole)
-        for line in whole.splitlines():
-            event = json.loads(line)
+        for event in protocol.whole_events(whole.splitlines()):
             task.said.add(event["event"])
             if not task.started:
                 task.started = True
                 self.reporter.job_started(task.slot, task.job)
+            if event["event"] == protocol.STARTED:  # perhaps once more, after a preemption
+                for pair in protocol.pairs(event["seeds"]):
+                    task.failed.pop(pair, None)
             if event["event"] == protocol.FAILED:
-                task.failed = (event["cause"], event["file"])
+                why = Failed(event["cause"], Path(event["file"]))
+                task.failed |= dict.fromkeys(protocol.pairs(event["seeds"]), why)
             else:
                 self.ledger.hear(task.slot, task.job, event)
 
@@ -250,25 +259,30 @@ class _Run:
         missing = self.ledger.missing(job)
         if not missing:
             tidy(job, self.store)
-        elif task.failed is not None:
-            self._failed(job, Path(task.failed[1]), task.failed[0])
-        elif protocol.SPILLED in task.said:
-            pass  # the ledger knows
-        elif state == "CANCELLED":
-            self.ledger.summary.mark(keys_of(job, missing), "stopped")
-        elif state == "COMPLETED" and protocol.HELD in task.said:
-            pass  # another process is at work on them
-        else:
-            self._died(task, state)
+        for why in dict.fromkeys(task.failed[pair] for pair in missing if pair in task.failed):
+            self._failed(job, [pair for pair in missing if task.failed.get(pair) == why], why)
+        if rest := [pair for pair in missing if pair not in task.failed]:
+            self._lost(task, rest, state)
         if task.started:
             self.reporter.job_ended(task.slot, job, sorted(self.ledger.states(job)))
 
-    def _died(self, task: _Task, state: str) -> None:
-        """Submits a job again whose task crashed, as often as may be."""
+    def _lost(self, task: _Task, missing: Sequence[SeedPair], state: str) -> None:
+        """Sees to seeds that have neither a row nor a failure of their own."""
+        if state == "COMPLETED" or task.failed:  # the task has ended by itself
+            held = self.ledger.held(task.job)  # another process is at work on them
+            missing = [pair for pair in missing if pair not in held]
+        if protocol.SPILLED in task.said or not missing:
+            pass  # the ledger knows
+        elif state == "CANCELLED":
+            self.ledger.summary.mark(keys_of(task.job, missing), "stopped")
+        else:
+            self._died(task, missing, state)
+
+    def _died(self, task: _Task, missing: Sequence[SeedPair], state: str) -> None:
+        """Submits seeds again whose task crashed, as often as may be."""
         job, tries = task.job, task.submission.tries
         cause = f"Slurm task {task.submission.id} ended as {state}"
         tail = self._log(task.submission.id)
-        missing = self.ledger.missing(job)
         text = f"{cause}; the end of its log:\n{tail or '(none)'}"
         details = {"cause": cause, "attempt": str(tries)}
         file = self.store.record_failure(job.id, missing, text, task=job.task, details=details)
@@ -278,7 +292,7 @@ class _Run:
             self._resend([(half, 1) for half in halves(job, missing)])
             return
         if crashed and tries > self.launcher["retries"]:
-            self._failed(job, file, cause)
+            self._failed(job, missing, Failed(cause, file))
             return
         self.reporter.note(f"{job.id}: {cause}. It is submitted again.")
         self._resend([(part(job, missing), tries + crashed)])
@@ -287,8 +301,8 @@ class _Run:
         with self.submissions.held():
             self._send(jobs)
 
-    def _failed(self, job: Job, file: Path, cause: str) -> None:
-        self.ledger.fail(job, self.ledger.missing(job), file, cause)
+    def _failed(self, job: Job, seeds: Sequence[SeedPair], why: Failed) -> None:
+        self.ledger.fail(job, seeds, why.file, why.cause)
         if self.launcher["on_error"] == "stop" and self.tasks:
             self.ledger.summary.trouble = f"{job.id} failed, and on_error is stop"
             slurm_queue.cancel(list(self.tasks))
@@ -304,6 +318,7 @@ class _Run:
 
     def leave(self, ask: Ask | None) -> None:
         """Says what Slurm still has, and cancels it if the person at the terminal wants that."""
+        self.ledger.summary.interrupted = True
         found = slurm_queue.states(self.tasks)
         running = sum(state in slurm_queue.RUNNING for state in found.values())
         waiting = sum(state == "PENDING" for state in found.values())

@@ -74,6 +74,7 @@ class ArrayTask:
         """Keeps what the worker says until it ends; returns how it did."""
         deadline = time.monotonic() + _HELD_PATIENCE
         said: set[str] = set()
+        failures: list[str] = []  # of packs: after one whose memory ran out, there are two
         while True:
             message = inbox.get()
             if message.kind == "exit":
@@ -83,13 +84,14 @@ class ArrayTask:
             event = message.content
             said.add(event["event"])
             if event["event"] == protocol.FAILED:
-                self._write(event)
-                raise JobFailed(f"{event['cause']}; see {event['file']}")
+                failures.append(f"{event['cause']}; see {event['file']}")
             if event["event"] != protocol.FINISHED:
                 self._write(event)
             elif protocol.STOPPED in said:
                 time.sleep(_STOP_PATIENCE)  # Slurm is about to end this task, or to queue it anew
                 raise JobFailed("the worker was stopped from outside; run the same command again")
+            elif failures:
+                raise JobFailed(" ".join(failures))
             elif protocol.HELD in said and time.monotonic() < deadline:
                 said.clear()
                 time.sleep(_HELD_PAUSE)

@@ -27,6 +27,7 @@ class Summary:
     files: dict[str, Path] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     trouble: str | None = None  # why the run ended early, where that was no request
+    interrupted: bool = False  # a person or a signal has asked this run to end
 
     def mark(self, keys: Iterable[RowKey], state: str) -> None:
         """Notes the state of seeds; a stored row stays what it is."""

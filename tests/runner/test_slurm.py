@@ -5,18 +5,21 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from repro import cli
-from repro.errors import ConfigError, StoreError
+from repro.errors import ConfigError, JobFailed, StoreError
 from repro.jobs import Job
-from repro.runner import slurm_queue
+from repro.runner import protocol, slurm, slurm_queue
 from repro.runner.leftovers import leftovers
+from repro.runner.progress import Reporter
 from repro.runner.sharing import local_options
 from repro.runner.slurm import _has_ended, _without
 from repro.runner.slurm_script import environment, parameters
+from repro.runner.slurm_task import ArrayTask, events_file
 from repro.runner.store import Store
 from repro.runner.submissions import Submission, Submissions
 
@@ -153,6 +156,67 @@ def test_a_task_that_slurm_does_not_know_may_only_be_too_new(make_job: Callable[
     assert _has_ended(old, "UNKNOWN")
     assert _has_ended(new, "FAILED")
     assert not _has_ended(old, "PENDING")
+
+
+def test_after_memory_ran_out_the_failure_of_one_half_leaves_the_other(
+    make_job: Callable[..., Job], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("submitit.JobEnvironment", lambda: SimpleNamespace(job_id="12_0"))
+    job = make_job(how="fail_once", room=1)
+    with pytest.raises(JobFailed, match="the data do not fit"):
+        ArrayTask(store.paths, job, {}, tmp_path)()
+    assert store.done("fake", job.id) == {job.seeds[1]: "done"}
+    assert store.failed(job.id) == {job.seeds[0]}
+
+
+@pytest.fixture
+def driver(store: Store) -> Any:
+    """A driver of a Slurm that never answers."""
+    launcher = {**LAUNCHER, "on_error": "continue", "retries": 1, "requeues": 3}
+    found = slurm._Run(store, launcher, None, Reporter())
+    found.folder.mkdir(parents=True)
+    return found
+
+
+def events(*found: dict[str, Any]) -> bytes:
+    """The lines of an events file."""
+    return b"".join(map(protocol.encode, found))
+
+
+def test_a_failure_is_of_its_own_seeds(
+    driver: Any, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_resend", lambda jobs: sent.extend(job for job, _ in jobs))
+    sent: list[Job] = []
+    job = make_job(data_seeds=(1, 2, 3))
+    task = slurm._Task(0, Submission("12_0", job))
+    driver.ledger.open([job])
+    events_file(driver.folder, "12_0").write_bytes(
+        events(
+            {"event": protocol.STARTED, "seeds": [[1, 1], [2, 1]], "resumed": False},
+            {"event": protocol.FAILED, "seeds": [[1, 1]], "cause": "ValueError", "file": "f.txt"},
+            {"event": protocol.HELD, "seeds": [[3, 1]], "holder": "another"},
+            {"event": protocol.FAILED, "seeds": [[2, 1]], "cause": "KeyError", "file": "f.txt"},
+            {"event": protocol.STARTED, "seeds": [[2, 1]], "resumed": False},
+        )
+    )
+    driver._hear(task)
+    driver._settle(task, "FAILED")
+    states = {key.seeds.data_seed: state for key, state in driver.ledger.summary.states.items()}
+    assert (states[1], states[3]) == ("failed", "held")
+    assert [one.seeds for one in sent] == [job.seeds[1:2]], "it was begun anew and not ended"
+
+
+def test_a_line_that_was_cut_short_is_stepped_over(
+    driver: Any, make_job: Callable[..., Job]
+) -> None:
+    job = make_job()
+    driver.ledger.open([job])
+    whole = events({"event": protocol.STORED, "rows": [[1, 1, "done"]], "seconds": 1.0})
+    path = events_file(driver.folder, "12_0")
+    path.write_bytes(b'{"event":"prog{"event":"started"}\n\xff\n[]\n' + whole)
+    driver._hear(slurm._Task(0, Submission("12_0", job)))
+    assert driver.ledger.summary.done == 1
 
 
 def test_a_damaged_list_says_what_to_do(store: Store) -> None:
