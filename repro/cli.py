@@ -309,7 +309,7 @@ def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:
             )
         else:
             summary = run_local(share, store, options, make_reporter())
-        if summary.stopped or summary.queued or (summary.left and summary.trouble is None):
+        if summary.interrupted:
             return 130
         ok = ok and summary.ok
     return 0 if ok else 1

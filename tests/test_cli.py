@@ -402,9 +402,10 @@ def test_data_list_names_every_data_set(capsys: pytest.CaptureFixture[str]) -> N
 class FakeSummary:
     """What `run_local` hands back."""
 
-    def __init__(self, ok: bool = True, stopped: int = 0) -> None:
-        self.ok, self.stopped, self.left, self.trouble = ok, stopped, 0, None
-        self.queued = 0
+    def __init__(self, ok: bool = True, stopped: int = 0, interrupted: bool = False) -> None:
+        self.ok, self.stopped, self.interrupted = ok, stopped, interrupted
+        self.left = self.queued = 0
+        self.trouble = "on_error is stop" if stopped and not interrupted else None
 
 
 @pytest.fixture
@@ -458,7 +459,12 @@ def test_run_of_everything_covers_every_experiment(
 
 @pytest.mark.parametrize(
     ("summary", "code"),
-    [(FakeSummary(), 0), (FakeSummary(ok=False), 1), (FakeSummary(ok=False, stopped=1), 130)],
+    [
+        (FakeSummary(), 0),
+        (FakeSummary(ok=False), 1),
+        (FakeSummary(ok=False, stopped=1), 1),
+        (FakeSummary(ok=False, stopped=1, interrupted=True), 130),
+    ],
 )
 def test_the_exit_code_says_how_the_run_ended(
     capsys: pytest.CaptureFixture[str], launched: Any, summary: Any, code: int

@@ -17,7 +17,7 @@ from repro.runner.durations import counted
 from repro.runner.execute import tidy
 from repro.runner.interrupts import interrupts
 from repro.runner.launch import LocalOptions
-from repro.runner.ledger import Ledger, halves, keys_of
+from repro.runner.ledger import Ledger, halves, keys_of, part
 from repro.runner.locking import check_locks
 from repro.runner.process import Inbox, Message, WorkerProcess, exit_reason
 from repro.runner.progress import Reporter
@@ -190,6 +190,8 @@ class _Run:
 
     def _happened(self, slot: _Slot, event: protocol.Event) -> None:
         kind, ticket = event["event"], slot.ticket
+        if kind == protocol.STARTED:
+            self.waiting_since = None  # others do give seeds back: no patience is used up
         if kind == protocol.READY or ticket is None:
             slot.ready = True
         elif kind == protocol.FINISHED:
@@ -216,8 +218,9 @@ class _Run:
         slot.ticket = None
         states = self.ledger.states(ticket.job)
         self.reporter.job_ended(slot.number, ticket.job, sorted(states))
-        if "held" in states and not self.draining:
-            self.held.append(replace(ticket, tries=0))
+        held = self.ledger.held(ticket.job)
+        if held and not self.draining:
+            self.held.append(_Ticket(part(ticket.job, held)))
         if "stopped" in states and not self.stopping:
             slot.retiring = True  # asked to stop by someone else: that process is on its way out
             self._again(ticket)
@@ -283,6 +286,7 @@ class _Run:
 
     def _interrupted(self) -> None:
         self.interrupts += 1
+        self.ledger.summary.interrupted = True
         if self.interrupts == 1:
             self.reporter.note(
                 "Stopping: running jobs write their checkpoints first. The same command goes on "

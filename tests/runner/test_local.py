@@ -117,6 +117,7 @@ def test_on_error_stop_leaves_the_rest(
     summary, _ = run(jobs, on_error="stop")
     assert (summary.left, summary.done, summary.ok) == (4, 0, False)
     assert "on_error" in summary.trouble
+    assert not summary.interrupted
 
 
 def test_a_worker_killed_in_mid_job_is_replaced_and_the_job_goes_on(
@@ -165,6 +166,45 @@ def test_seeds_that_another_process_keeps_are_left_to_it_in_the_end(
     assert (summary.done, summary.held, summary.ok) == (1, 1, True)
     assert sum("is with another runner:" in note for note in told.notes) == 1
     assert len(told.order) > 2
+
+
+def test_patience_begins_anew_when_others_have_given_seeds_back(
+    make_job: Callable[..., Job], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_HELD_PATIENCE", 2.0)
+    monkeypatch.setattr(local, "_HELD_PAUSE", 0.1)
+    job = make_job(steps=5, pause=0.6)  # longer than the patience
+    held = [claim(store.paths.claim(job.id, pair)) for pair in job.seeds]
+
+    class Rival(Recorder):
+        """Gives back one seed when the other runner looks again, and the other once that runs."""
+
+        def job_started(self, slot: int, job: Job) -> None:
+            super().job_started(slot, job)
+            if len(self.order) == 2:
+                held[0].release()
+
+        def job_running(self, slot: int, seeds: int, resumed: bool) -> None:
+            held[1].release()
+
+    summary = run_local([job], store, {"workers": 1}, Rival())
+    assert (summary.done, summary.held) == (2, 0)
+
+
+def test_a_seed_that_fails_is_not_tried_again_while_others_are_waited_for(
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    store: Store,
+    log: Callable[[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local, "_HELD_PATIENCE", 1.2)
+    monkeypatch.setattr(local, "_HELD_PAUSE", 0.1)
+    job = make_job(how="fail")
+    with claim(store.paths.claim(job.id, job.seeds[0])):
+        summary, _ = run([job])
+    assert (len(summary.failed), summary.held) == (1, 1)
+    assert log("begun") == ["2/1"]
 
 
 def test_a_job_that_always_kills_its_worker_fails_and_the_others_run(
