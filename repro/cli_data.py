@@ -46,7 +46,8 @@ def data_check(args: argparse.Namespace) -> int:
     bad = [found for found in states if found.state != "present"]
     if bad:
         print(f"{len(bad)} of {len(states)} files are not there whole; get them with:")
-        print("  repro data fetch " + " ".join(one.name for one in chosen))
+        fetch = " ".join(["repro data fetch", *(one.name for one in chosen)])
+        print("  " + _composed(args.words).told(fetch))
     return 1 if bad else 0
 
 

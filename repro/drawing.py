@@ -74,16 +74,17 @@ def draw(composition: Composition) -> list[Path]:
     rows = asked_rows(composition, store)
     where = f"experiment={composition.experiment} scale={composition.scale}"
     if not rows:
-        raise MissingResult(f"nothing is stored for {where}; make it with: repro run {where}")
+        make = composition.told(f"repro run {where}")
+        raise MissingResult(f"nothing is stored for {where}; make it with: {make}")
     notes = list(composition.notes)
     if len(rows) < asked:
         notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
-    make = FIGURES[composition.about.figures]
+    products = FIGURES[composition.about.figures]
     folder = store.paths.figures / composition.experiment
     rows += baseline_rows(composition, store)
     published = _published(conf_folder() / "published")
     given = Material(rows, lambda row: store.load_arrays(dict(row)), published, notes)
-    return save_products(make(given), folder)
+    return save_products(products(given), folder)
 
 
 @functools.cache

@@ -214,9 +214,13 @@ def test_tables_fit_a_terminal_and_say_time_in_words(
     assert all(name in out for name in COUNTS)
 
 
-def test_status_says_which_other_scales_have_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_says_which_other_scales_have_rows(
+    capsys: pytest.CaptureFixture[str], results: Path
+) -> None:
     store(1, "done", "scale=paper")
     told = "rows of other scales are stored, too: repro status scale=paper"
+    folder = f"paths.results={results}"
+    assert f"{told} {folder}\n" in out_of(capsys, "status", f"experiment={NAME}", folder)[1]
     assert told in out_of(capsys, "status", f"experiment={NAME}")[1]
     assert told not in out_of(capsys, "status", f"experiment={NAME}", "scale=paper")[1]
 
@@ -280,7 +284,9 @@ def test_figures_without_rows_name_the_command_that_makes_them(
 ) -> None:
     code, out, err = out_of(capsys, "figures", f"experiment={NAME}", "scale=paper")
     assert (code, out) == (1, "")
-    assert f"repro run experiment={NAME} scale=paper" in err
+    assert err.endswith(f"repro run experiment={NAME} scale=paper\n")
+    elsewhere = [f"experiment={NAME}", "scale=paper", "paths.results=/no/where"]
+    assert "scale=paper paths.results=/no/where\n" in out_of(capsys, "figures", *elsewhere)[2]
 
 
 def test_figures_that_cannot_be_drawn_keep_no_other_from_it(
@@ -372,7 +378,7 @@ def test_data_check_fails_while_files_are_missing(
     code, out, err = out_of(capsys, "data", "check", "mnist", f"paths.data={tmp_path}")
     assert (code, err) == (1, "")
     assert out.count("missing") == 4
-    assert "repro data fetch mnist" in out
+    assert f"repro data fetch mnist paths.data={tmp_path}\n" in out
 
 
 @pytest.mark.parametrize("way", ["paths.offline=true", "REPRO_OFFLINE"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from repro.config.experiment import (
     refuse_unknown_top,
     sweep,
 )
+from repro.config.folders import folder, folder_words
 from repro.config.identity import identity, science
 from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, parse_words
@@ -59,11 +60,16 @@ class Composition:
     locks: Path | None
     spill: Path
     offline: bool = False
+    folders: tuple[str, ...] = ()  # the words that named folders, as they were given
 
     @property
     def notes(self) -> list[str]:
         """Deviations and reductions, in this order."""
         return [*self.about.deviations, *self.reductions]
+
+    def told(self, command: str) -> str:
+        """A command to print, with the folders of the one that was given: it finds the same."""
+        return " ".join([command, *map(shlex.quote, self.folders)])
 
 
 @dataclass(frozen=True)
@@ -193,11 +199,12 @@ def _composition(
         cells=tuple({cell.id: cell for cell in cells}.values()),
         run=first.run,
         launcher=first.launcher,
-        results=_folder(first.paths, "results"),
-        data=_folder(first.paths, "data"),
-        locks=None if first.paths["locks"] is None else _folder(first.paths, "locks"),
-        spill=_folder(first.paths, "spill"),
+        results=folder(first.paths, "results"),
+        data=folder(first.paths, "data"),
+        locks=None if first.paths["locks"] is None else folder(first.paths, "locks"),
+        spill=folder(first.paths, "spill"),
         offline=first.paths["offline"],
+        folders=folder_words(given),
     )
 
 
@@ -225,32 +232,6 @@ class Settled:
 
     values: Mapping[str, Any]
     sure: Mapping[str, str]
-
-
-def _folder(paths: Mapping[str, str], key: str) -> Path:
-    """A folder that exists or could be made."""
-    name = paths[key]
-    if not name.strip():
-        raise ConfigError(
-            f"paths.{key} is empty; write paths.{key}=FOLDER, and see that REPRO_{key.upper()} in"
-            " the environment names a folder or is not set"
-        )
-    folder = _expanded(name, key).absolute()
-    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
-    if not os.path.isdir(there):
-        raise ConfigError(f"paths.{key}={name}: {there} is not a folder; name another one")
-    return folder
-
-
-def _expanded(name: str, key: str) -> Path:
-    """A folder's name with `~` written out."""
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        raise ConfigError(
-            f"paths.{key}={name}: the home folder of this user is not known; set HOME, or write"
-            f" paths.{key}=FOLDER or REPRO_{key.upper()}=FOLDER in full"
-        ) from None
 
 
 def _choice(name: str) -> Choices:

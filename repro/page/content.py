@@ -233,6 +233,6 @@ def _tables(folder: Path, one: Composition) -> Iterator[tuple[str, str]]:
 
 def _undrawn(path: Path, one: Composition, error: Exception) -> StoreError:
     return StoreError(
-        f"{path} cannot be read ({error}); draw it again with:"
-        f" repro figures experiment={one.experiment} scale={one.scale}"
+        f"{path} cannot be read ({error}); draw it again with: "
+        + one.told(f"repro figures experiment={one.experiment} scale={one.scale}")
     )

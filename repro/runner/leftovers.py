@@ -44,10 +44,11 @@ def leftovers(
 
 def other_scales(planned: Sequence[PlannedCell]) -> list[str]:
     """A line on the scales beside the planned cells' own that have rows, where there are any."""
-    results, shown = planned[0].composition.results, {one.cell.scale for one in planned}
+    first, shown = planned[0].composition, {one.cell.scale for one in planned}
     others = [scale for scale in SCALES if scale not in shown]
-    found = ",".join(scale for scale in others if any((results / scale).glob("*.jsonl")))
-    return [f"rows of other scales are stored, too: repro status scale={found}"] if found else []
+    found = ",".join(scale for scale in others if any((first.results / scale).glob("*.jsonl")))
+    command = first.told(f"repro status scale={found}")
+    return [f"rows of other scales are stored, too: {command}"] if found else []
 
 
 def _old(store: Store, task: str) -> list[str]:

@@ -8,36 +8,50 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from repro.config.compose import Composition
 from repro.config.needs import needs
 from repro.data.registry import DataFile, Dataset, batch_paths, check
 from repro.errors import DataError
 from repro.runner.plan import PlannedCell
 
 
-def absent(
-    planned: Sequence[PlannedCell], registry: Mapping[str, Dataset]
-) -> dict[str, tuple[list[str], str]]:
-    """The experiments that lack data for what they have left: the data sets, and where they go.
+class Registered:
+    """The registered data sets below a folder; each is read once, since that takes a while.
 
     A file that does not pass its checksum is lacked like one that is not there.
     """
-    whole = functools.cache(_whole)  # experiments share data sets, and reading them takes a while
-    lacking: dict[str, tuple[list[str], str]] = {}
+
+    def __init__(self, registry: Mapping[str, Dataset], root: Path) -> None:
+        self._registry, self._root = registry, root
+        self._is_whole = functools.cache(self._read)
+
+    def lacked(self, config: Mapping[str, Any]) -> list[str]:
+        """The data sets that a science config reads and that are not there whole."""
+        registry = self._registry
+        return [
+            name
+            for name in sorted(needs(config, registry))
+            if not self._is_whole(
+                replace(registry[name], files=tuple(_files(registry[name], config)))
+            )
+        ]
+
+    def _read(self, dataset: Dataset) -> bool:
+        return all(found.state == "present" for found in check(dataset, self._root))
+
+
+def absent(
+    planned: Sequence[PlannedCell], registry: Mapping[str, Dataset]
+) -> dict[str, tuple[list[str], Composition]]:
+    """The experiments that lack data for what they have left: the data sets, and for which."""
+    below = functools.cache(functools.partial(Registered, registry))
+    lacking: dict[str, tuple[list[str], Composition]] = {}
     for one in planned:
-        if not one.left:
-            continue
-        root = one.composition.data
-        for name in sorted(needs(one.cell.config, registry)):
-            files = _files(registry[name], one.cell.config)
-            there = whole(replace(registry[name], files=tuple(files)), root)
-            names = lacking.setdefault(one.cell.experiment, ([], str(root)))[0]
-            if not there and name not in names:
+        for name in below(one.composition.data).lacked(one.cell.config) if one.left else ():
+            names = lacking.setdefault(one.cell.experiment, ([], one.composition))[0]
+            if name not in names:
                 names.append(name)
-    return {experiment: found for experiment, found in lacking.items() if found[0]}
-
-
-def _whole(dataset: Dataset, root: Path) -> bool:
-    return all(found.state == "present" for found in check(dataset, root))
+    return lacking
 
 
 def _files(dataset: Dataset, config: Mapping[str, Any]) -> list[DataFile]:
@@ -58,15 +72,14 @@ def with_data(
         DataError: an experiment lacks data and is not to be left out; with the remedy.
     """
     lacking = absent(planned, registry)
-    lines = [_line(experiment, *found) for experiment, found in lacking.items()]
+    lines = [told(f"experiment {name}", *found) for name, found in lacking.items()]
     if lines and not leave_out:
         raise DataError("\nrepro: ".join(lines))
     return [one for one in planned if one.cell.experiment not in lacking], lines
 
 
-def _line(experiment: str, names: Sequence[str], root: str) -> str:
-    words = " ".join(names)
-    return (
-        f"experiment {experiment} needs data that are not, or not whole, in {root};"
-        f" get them with: repro data fetch {words}"
-    )
+def told(who: str, names: Sequence[str], composition: Composition) -> str:
+    """Says who lacks which data sets, where they belong and how to get them."""
+    fetch = composition.told(" ".join(["repro data fetch", *names]))
+    where = composition.data
+    return f"{who} needs data that are not, or not whole, in {where}; get them with: {fetch}"

@@ -75,6 +75,12 @@ def test_all_experiments_are_meant_however_it_is_written(
     assert (named_experiments(words), means_all(words)) == (named, everything)
 
 
+def test_a_command_to_print_has_the_folders_that_were_given() -> None:
+    found = composed("++paths.results=/a b/c", "paths.locks=null", "paths.offline=true")
+    assert found.told("repro x") == "repro x 'paths.results=/a b/c' paths.locks=null"
+    assert composed().told("repro x") == "repro x"
+
+
 CASES = list(itertools.product(TREE.experiments, SCALES))
 
 
