@@ -288,10 +288,13 @@ class _Run:
         self.interrupts += 1
         self.ledger.summary.interrupted = True
         if self.interrupts == 1:
-            self.reporter.note(
-                "Stopping: running jobs write their checkpoints first. The same command goes on "
-                "from there later. Press Ctrl-C again to end them at once."
+            goes_on = (
+                "running jobs write their checkpoints first. The same command goes on from there "
+                "later"
+                if self._keeps_checkpoints()
+                else "running jobs end at their next step"
             )
+            self.reporter.note(f"Stopping: {goes_on}. Press Ctrl-C again to end them at once.")
             self._stop()
         else:
             self.killed = True
@@ -299,6 +302,11 @@ class _Run:
             for slot in self.slots:
                 if slot.worker is not None:
                     slot.worker.kill()
+
+    def _keeps_checkpoints(self) -> bool:
+        running = [slot.ticket.job for slot in self.slots if slot.ticket is not None]
+        kept = [job.options.get("checkpoint_minutes", True) is not None for job in running]
+        return any(kept) or not kept
 
     def _drain(self) -> None:
         self.draining = True

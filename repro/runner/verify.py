@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -13,14 +14,16 @@ from typing import Any
 
 from repro.config.compose import Composition, compose_defaults, read_settings
 from repro.config.identity import filled, identity
-from repro.config.nearest import suggestion
-from repro.config.schema import SCALES
+from repro.config.nearest import nearest, suggestion
+from repro.config.schema import SCALES, SCIENCE
 from repro.config.seeds import parse_seeds, spell_seeds
 from repro.config.tree import Tree
-from repro.errors import ConfigError, JobFailed, MissingResult, StoreError
-from repro.jobs import Job, SeedPair
+from repro.data.registry import load_registry
+from repro.errors import ConfigError, DataError, JobFailed, MissingResult, StoreError
+from repro.jobs import Interrupted, Job, SeedPair
 from repro.runner.durations import duration
 from repro.runner.local import run_local
+from repro.runner.needs import Registered, told
 from repro.runner.overview import aligned, tell
 from repro.runner.paths import StorePaths
 from repro.runner.plan import job_options, open_store
@@ -30,6 +33,10 @@ from repro.runner.store import Store
 from repro.runner.tolerance import Compared, Rules, Tolerance, compare, load_rules
 
 OWN_WORDS = ("id", "scale", "seeds", "model_seeds", "draw")
+CHOOSE = (
+    f"choose the row by {', '.join(OWN_WORDS[:-1])}, as in id=ID (repro verify --all-ids lists"
+    " them)"
+)
 
 
 @dataclass(frozen=True)
@@ -89,10 +96,8 @@ class Verifier:
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        _refuse_bare_ids(words)
-        pairs = dict(word.partition("=")[::2] for word in words)
-        self.chosen = {key: value for key, value in pairs.items() if key in OWN_WORDS}
-        rest = [word for word in words if word.partition("=")[0] not in OWN_WORDS]
+        _refuse_bare(words)
+        self.chosen, rest = _own(words)
         tree = Tree()
         _refuse_science(tree, rest)
         self.composition: Composition = compose_defaults(tree, rest)
@@ -100,6 +105,12 @@ class Verifier:
         scale = self.chosen.get("scale")
         if scale is not None and scale not in SCALES:
             raise ConfigError(f"scale={scale} does not exist; {suggestion(scale, SCALES)}")
+        if self.composition.launcher["name"] != "local":
+            name = self.composition.launcher["name"]
+            raise ConfigError(f"verify makes a row on this machine; leave out launcher={name}")
+        self.draw = _one_seed(self.chosen.get("draw", "0"), "draw")
+        registry = load_registry(tree.folder / "datasets.yaml")
+        self.data = Registered(registry, self.composition.data)
 
     def candidates(self) -> list[Candidate]:
         """The stored rows that the words ask for.
@@ -110,7 +121,8 @@ class Verifier:
         """
         stored = list(self._stored())
         if not stored:
-            raise MissingResult("nothing is stored; make rows with: repro run experiment=all")
+            make = self.composition.told("repro run experiment=all")
+            raise MissingResult(f"nothing is stored; make rows with: {make}")
         ids = {one.row["id"] for one in stored}
         wanted = self.chosen.get("id")
         if wanted is not None and wanted not in ids:
@@ -122,26 +134,43 @@ class Verifier:
         return found
 
     def choose(self) -> Candidate:
-        """One of the rows asked for: a cheap one, drawn with `draw`, or the cheapest there is."""
+        """One of the rows asked for: a cheap one, drawn with `draw`, or the cheapest there is.
+
+        Rows whose data are not there are not drawn.
+
+        Raises:
+            DataError: where none is left for want of data; with the remedy.
+        """
         found = sorted(self.candidates(), key=lambda one: (one.seconds, one.name))
         cheap = [one for one in found if one.seconds <= self.rules.cheap_seconds]
-        [draw] = parse_seeds(self.chosen.get("draw", "0"), "draw")
-        return random.Random(draw).choice(cheap) if cheap else found[0]
+        dear = [one for one in found if one.seconds > self.rules.cheap_seconds]
+        for one in itertools.chain(_shuffled(cheap, self.draw), dear):
+            if not self._lacked(one):
+                return one
+        raise DataError(told(found[0].name, self._lacked(found[0]), self.composition))
+
+    def _lacked(self, one: Candidate) -> list[str]:
+        """The data sets that a row was made of and that are not there whole."""
+        sections: dict[str, Any] = {name: {} for name in SCIENCE}
+        return self.data.lacked(sections | filled(one.row["config"]))
 
     def run(self, one: Candidate, reporter: Reporter) -> Verification:
         """Make a row again in a temporary store and compare.
 
         Raises:
             JobFailed: where the rerun ends without a row.
+            Interrupted: where it was asked to stop before.
         """
         with tempfile.TemporaryDirectory(prefix="repro-verify-") as folder:
             store = Store(StorePaths(Path(folder), one.scale))
-            run_local([self._job(one)], store, self._launcher(), reporter)
+            summary = run_local([self._job(one)], store, self._launcher(), reporter)
             rows = store.read(one.row["task"])
             failures = store.failures(one.row["id"])
+        if not rows and summary.interrupted:
+            raise Interrupted
         if not rows:
-            told = "\n".join(failure.traceback.rstrip() for failure in failures)
-            why = f"; mend what stopped it:\n{told}" if told else "; give the same command again"
+            said = "\n".join(failure.traceback.rstrip() for failure in failures)
+            why = f"; mend what stopped it:\n{said}" if said else "; give the same command again"
             raise JobFailed(f"{one.name} ended without a row{why}")
         compared = compare(one.row, rows[0], self.rules)
         return Verification(one, rows[0], tuple(compared), self.rules.rule_for(one.row))
@@ -153,7 +182,11 @@ class Verifier:
 
     def _job(self, one: Candidate) -> Job:
         row = one.row
-        options = job_options(self.composition) | {"keep_arrays": False, "experiment": "verify"}
+        options = job_options(self.composition) | {
+            "keep_arrays": False,
+            "experiment": "verify",
+            "checkpoint_minutes": None,  # it would go with the temporary store
+        }
         pair = SeedPair(row["data_seed"], row["model_seed"])
         config = filled(row["config"])
         seconds = one.seconds if math.isfinite(one.seconds) else 0.0
@@ -183,10 +216,43 @@ class Verifier:
         return True
 
 
-def _refuse_bare_ids(words: Sequence[str]) -> None:
+def _refuse_bare(words: Sequence[str]) -> None:
     for word in words:
+        if "=" in word:
+            continue
+        near = nearest(word, SCALES)
+        remedy = f"write scale={near}" if near else CHOOSE
         if re.fullmatch(r"[0-9a-f]{12}", word):
-            raise ConfigError(f"'{word}' is no KEY=VALUE; write id={word}")
+            remedy = f"write id={word}"
+        raise ConfigError(f"'{word}' is no KEY=VALUE; {remedy}")
+
+
+def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The values of verify's own words by key, and the other words."""
+    own: dict[str, str] = {}
+    rest = []
+    for word in words:
+        key, _, value = word.lstrip("+").partition("=")
+        if key not in OWN_WORDS:
+            rest.append(word)
+        elif own.setdefault(key, value) != value:
+            both = f"{own[key]} and as {value}"
+            raise ConfigError(f"{key} is given twice, as {both}; leave one of them out")
+    return own, rest
+
+
+def _one_seed(value: str, key: str) -> int:
+    seed, *others = parse_seeds(value, key)
+    if others:
+        raise ConfigError(f"{key}={value} is several seeds; write one, as in {key}={seed}")
+    return seed
+
+
+def _shuffled(found: Sequence[Candidate], draw: int) -> Iterator[Candidate]:
+    """The candidates in the order in which a seed draws them."""
+    left, dice = list(found), random.Random(draw)
+    while left:
+        yield left.pop(dice.randrange(len(left)))
 
 
 def _refuse_science(tree: Tree, words: Sequence[str]) -> None:
@@ -194,8 +260,7 @@ def _refuse_science(tree: Tree, words: Sequence[str]) -> None:
     for key in read_settings(tree, words):
         if key in ("experiment", "arm") or tree.vocabulary.is_science(key):
             raise ConfigError(
-                f"verify makes a stored row again as it is; leave out {key}, and choose the row by"
-                f" {', '.join(OWN_WORDS[:-1])} (repro verify --all-ids lists them)"
+                f"verify makes a stored row again as it is; leave out {key}, and {CHOOSE}"
             )
 
 
@@ -209,7 +274,10 @@ def _refuse_edited(one: Candidate) -> None:
 
 
 def verify_words(words: Sequence[str], all_ids: bool = False) -> int:
-    """List what can be verified, or verify one row; tell what was found; 1 where it is too far."""
+    """List what can be verified, or verify one row and tell what was found.
+
+    Returns the exit code: 1 where a number is too far, 130 where it was interrupted.
+    """
     verifier = Verifier(words)
     if all_ids:
         tell(id_table(verifier.candidates()))
@@ -217,7 +285,11 @@ def verify_words(words: Sequence[str], all_ids: bool = False) -> int:
     chosen = verifier.choose()
     _refuse_edited(chosen)
     tell(f"{chosen.name}: {_takes(chosen.seconds)}")
-    found = verifier.run(chosen, make_reporter())
+    try:
+        found = verifier.run(chosen, make_reporter())
+    except Interrupted:
+        tell("interrupted, so nothing is compared; the same command begins the row anew")
+        return 130
     tell(report(found))
     return 0 if found.ok else 1
 

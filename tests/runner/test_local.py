@@ -327,6 +327,18 @@ def test_ctrl_c_stops_with_checkpoints_and_the_same_command_goes_on(
     assert Counter(log("ended")) == {"1/1": 3, "2/1": 3}
 
 
+@pytest.mark.parametrize(("minutes", "goes_on"), [(5.0, True), (None, False)])
+def test_an_interrupt_promises_checkpoints_only_where_they_are_kept(
+    make_job: Callable[..., Job], store: Store, minutes: float | None, goes_on: bool
+) -> None:
+    told = Recorder()
+    begun = local._Run(store, LocalOptions.of({"workers": 1}), told)
+    job = make_job(options={"checkpoint_minutes": minutes})
+    begun.slots = [local._Slot(0, {}, ticket=local._Ticket(job))]
+    begun._interrupted()
+    assert ("goes on from there" in told.notes[0]) is goes_on
+
+
 def test_a_second_ctrl_c_ends_a_job_that_will_not_stop(
     drive: Callable[..., subprocess.Popen[str]],
     make_job: Callable[..., Job],

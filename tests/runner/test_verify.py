@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from repro.config.identity import identity
 from repro.config.tree import conf_folder
-from repro.errors import ConfigError, JobFailed, MissingResult, StoreError
+from repro.errors import ConfigError, DataError, JobFailed, MissingResult, StoreError
 from repro.jobs import Job
 from repro.runner import verify
 from repro.runner.paths import StorePaths
 from repro.runner.progress import Reporter
 from repro.runner.store import Store
+from repro.runner.summary import Summary
 from repro.runner.tolerance import Compared, Rules, Tolerance, compare, load_rules
 from repro.runner.verify import Verifier, verify_words
 
@@ -72,6 +74,11 @@ def test_a_row_that_went_on_from_a_checkpoint_does_not_say_how_long_it_takes(
         (["aaaaaaaaaaaa"], "write id=aaaaaaaaaaaa"),
         (["experiment=mcc_sweep"], "leave out experiment"),
         (["layers=3"], "leave out data.layers"),
+        (["draw=1-3"], "draw=1-3 is several seeds; write one, as in draw=1"),
+        (["seeds=1", "+seeds=2"], "seeds is given twice, as 1 and as 2"),
+        (["gin_sources"], "choose the row by id"),
+        (["papr"], "write scale=paper"),
+        (["launcher=slurm"], "leave out launcher=slurm"),
     ],
 )
 def test_a_wrong_word_names_the_right_one(shelf: Store, words: list[str], hint: str) -> None:
@@ -79,6 +86,24 @@ def test_a_wrong_word_names_the_right_one(shelf: Store, words: list[str], hint: 
     with pytest.raises(ConfigError) as error:
         Verifier(words).choose()
     assert hint in str(error.value)
+
+
+def of_mnist(seed: int, id: str) -> dict[str, Any]:
+    config = {"task": "fake", "data": {"name": "binary_images", "dataset": "mnist"}}
+    return row(seed, 1.0, id) | {"config": config}
+
+
+def test_rows_without_their_data_are_not_drawn(
+    shelf: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_DATA", str(tmp_path / "data"))
+    shelf.append("fake", [of_mnist(seed, "b" * 12) for seed in range(1, 20)])
+    shelf.append("fake", [row(1), row(2, 1e5, "c" * 12)])
+    assert {Verifier([f"draw={n}"]).choose().row["id"] for n in range(5)} == {"a" * 12}
+    assert Verifier(["id=cccccccccccc"]).choose().row["id"] == "c" * 12
+    fetch = f"repro data fetch mnist paths.data={tmp_path}"
+    with pytest.raises(DataError, match=rf"bbbbbbbbbbbb, .* needs data .*: {fetch}"):
+        Verifier(["id=bbbbbbbbbbbb", f"paths.data={tmp_path}"]).choose()
 
 
 def test_an_empty_store_names_the_command(shelf: Store) -> None:
@@ -151,6 +176,24 @@ def test_a_row_whose_config_was_edited_is_refused_before_it_runs(shelf: Store) -
     shelf.append("fake", [row(1)])
     with pytest.raises(StoreError, match="changed after it was stored: its id would be"):
         verify_words([])
+
+
+def test_an_interrupted_rerun_is_no_verdict(
+    shelf: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def interrupted(jobs: list[Job], *_: Any) -> Summary:
+        asked.extend(jobs)
+        return Summary(interrupted=True)
+
+    monkeypatch.setattr(verify, "run_local", interrupted)
+    shelf.append("fake", [row(1, id=identity({"task": "fake"}))])
+    assert verify_words([]) == 130
+    said = capsys.readouterr().out
+    assert "begins the row anew" in said
+    assert "verified" not in said
+    assert asked[0].options["checkpoint_minutes"] is None
 
 
 # -- running again ------------------------------------------------------------------------------
