@@ -34,6 +34,10 @@ class Checksum:
             return f"{self.algorithm} {found[:12]}… is not the {self.digest[:12]}… expected"
         return None
 
+    def held_to(self, place: Path) -> Checksum:
+        """What holds a copy that is to stand at `place`: this."""
+        return self
+
     def _digest(self, path: Path) -> str:
         with gzip.open(path) if self.decompress else path.open("rb") as file:
             return hashlib.file_digest(file, self._new).hexdigest()
@@ -57,10 +61,13 @@ class FirstSeen:
 
     def problem(self, path: Path) -> str | None:
         """Says why the file at `path` is not the one that was fetched, or None if it is."""
-        noted = _note(path)
-        if not noted.is_file():
-            return None
-        return Checksum("sha256", noted.read_text().split()[0], decompress=False).problem(path)
+        holds = self.held_to(path)
+        return None if isinstance(holds, FirstSeen) else holds.problem(path)
+
+    def held_to(self, place: Path) -> FirstSeen | Recorded:
+        """What holds a copy that is to stand at `place`: what was first fetched, if known."""
+        note = _note(place)
+        return Recorded(note) if note.is_file() else self
 
     def record(self, path: Path) -> None:
         """Keeps the digest of the file at `path`, as `sha256sum` would write it."""
@@ -72,6 +79,20 @@ class FirstSeen:
     def __str__(self) -> str:
         """What there is to look up: nothing."""
         return "no published checksum; that of the first download is kept"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The digest that an earlier download has left in a note."""
+
+    note: Path
+
+    def problem(self, path: Path) -> str | None:
+        """Says why the file at `path` is not the one that was fetched then, or None if it is."""
+        digest = self.note.read_text().split()[0]
+        found = Checksum("sha256", digest, decompress=False).problem(path)
+        remedy = f"that of the first download; if the file was published anew, delete {self.note}"
+        return f"{found}, {remedy}" if found else None
 
 
 def _note(path: Path) -> Path:

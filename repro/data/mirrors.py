@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from repro.data.atomic import replacing
-from repro.data.checksums import Checksum, FirstSeen
+from repro.data.checksums import Checksum, FirstSeen, Recorded
 from repro.errors import DataError
 
 Progress = Callable[[str, int, int], None]  # file name, bytes so far, bytes in all (0: unknown)
@@ -48,11 +48,12 @@ def download(
             the copy cannot be written. Nothing of it is then left.
     """
     failures = []
+    holds = checksum.held_to(target)  # asked of where it belongs: a copy has no past
     for url in urls:
         try:
             with replacing(target) as partial:
                 _copy(url, partial, _Meter(target.name, progress))
-                _check(partial, checksum)
+                _check(partial, holds)
         except _MirrorFailed as reason:
             failures.append(f"\n  {url}: {reason}")
         else:
@@ -60,7 +61,7 @@ def download(
     raise DataError(f"no mirror gave a good copy of {target.name}:{''.join(failures)}\n{by_hand}")
 
 
-def _check(partial: Path, checksum: Checksum | FirstSeen) -> None:
+def _check(partial: Path, checksum: Checksum | FirstSeen | Recorded) -> None:
     problem = checksum.problem(partial)
     if problem:
         raise _MirrorFailed(problem)

@@ -179,7 +179,7 @@ def _unpack(tar: tarfile.TarFile, file: DataFile, root: Path) -> None:
         raise DataError(f"the archive has no file {file.path}; {_by_hand([file], root)}")
     with content, replacing(root / file.path) as partial:
         partial.write_bytes(content.read())
-        problem = file.checksum.problem(partial)
+        problem = file.checksum.held_to(root / file.path).problem(partial)
         if problem:
             raise DataError(
                 f"{file.path} of the archive is damaged ({problem}); {_by_hand([file], root)}"

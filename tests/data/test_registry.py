@@ -263,6 +263,45 @@ def test_without_a_published_checksum_the_first_download_is_held_to(
     assert [s.state for s in check(dataset, root)] == ["present"]
 
 
+def test_a_second_download_is_held_to_what_the_first_one_was(
+    served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "a.bin").write_bytes(CONTENT)
+    file = {"path": "a.bin", "urls": [f"{address}/a.bin"], "first_seen": True}
+    dataset, root = _dataset(tmp_path, {"files": [file]}), tmp_path / "root"
+    fetch(dataset, root)
+    (root / "a.bin").unlink()
+    (folder / "a.bin").write_bytes(b"<html>The page has moved.</html>")
+    note = root / "a.bin.sha256"
+    with pytest.raises(DataError, match=f"if the file was published anew, delete {note}"):
+        fetch(dataset, root)
+    assert note.read_text().startswith(_sha(CONTENT))
+    assert not (root / "a.bin").exists()
+    (folder / "a.bin").write_bytes(CONTENT)
+    assert fetch(dataset, root) == [root / "a.bin"]
+
+
+def test_a_file_of_a_second_archive_is_held_to_what_the_first_one_had(
+    served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    root = tmp_path / "root"
+
+    def get(content: bytes) -> list[Path]:
+        packed = _tar({"a.bin": content})
+        (folder / "all.tar.gz").write_bytes(packed)
+        archive = {"urls": [f"{address}/all.tar.gz"], "sha256": _sha(packed)}
+        files = [{"path": "a.bin", "first_seen": True}]
+        return fetch(_dataset(tmp_path, {"archive": archive, "files": files}), root)
+
+    get(CONTENT)
+    (root / "a.bin").unlink()
+    with pytest.raises(DataError, match=r"delete .*a\.bin\.sha256"):
+        get(CONTENT[:-1])
+    assert get(CONTENT) == [root / "a.bin"]
+
+
 def test_a_file_that_serves_as_well_is_found(tmp_path: Path) -> None:
     file = {"path": "a.zip", "instead": ["b.npz"], "urls": ["u"], "first_seen": True}
     dataset = _dataset(tmp_path, {"files": [file]})
