@@ -114,16 +114,22 @@ def status(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the rows that are missing; 1 where some could not be made."""
-    from repro.runner import overview
+    from repro.config.compose import compose_all
+    from repro.runner import overview, upkeep
     from repro.runner.plan import jobs
+    from repro.runner.plan import plan as make_plan
     from repro.runner.takeover import take_over
 
-    planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
+    asked = compose_all(args.words, need_experiment=True)
+    stores = {one.scale: _writable_store(one) for one in asked}
+    tended = [line for store in stores.values() for line in upkeep.tend(store)]
+    planned, told = _with_data(args.words, make_plan(asked))
+    _check_launcher(planned)
     if taken := _from_other_scales(planned, take_over):
-        planned, told = _with_data(args.words, _plan(args.words, need_experiment=True))
+        planned, told = _with_data(args.words, make_plan(asked))
         told.append(f"{taken} runs of the same configs are taken over from other scales")
     todo = jobs(planned)
-    overview.tell("\n".join([overview.plan_table(planned), *told]))
+    overview.tell("\n".join([overview.plan_table(planned), *tended, *told]))
     code = _run_jobs(planned, todo) if todo else 0
     overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
@@ -255,14 +261,12 @@ def _check_verb(word: str, valid: list[str], before: str = "") -> None:
         raise ConfigError(f"there is no verb `{before}{word}`; {hint}")
 
 
-def _plan(
-    words: Sequence[str], need_experiment: bool = False, open_: OpenStore | None = None
-) -> list[PlannedCell]:
+def _plan(words: Sequence[str], open_: OpenStore | None = None) -> list[PlannedCell]:
     from repro.config.compose import compose_all
     from repro.runner.plan import open_store
     from repro.runner.plan import plan as make_plan
 
-    return make_plan(compose_all(words, need_experiment), open_ or open_store)
+    return make_plan(compose_all(words), open_ or open_store)
 
 
 def _with_data(
@@ -288,6 +292,16 @@ def _from_other_scales(
     return sum(
         what([job for job in todo if job.scale == scale], store) for scale, store in stores.items()
     )
+
+
+def _check_launcher(planned: Sequence[PlannedCell]) -> None:
+    """Refuses a launcher that cannot be used here, before anything is written for it."""
+    from repro.runner.slurm import check_slurm
+
+    used = {one.cell.scale: one.composition.launcher for one in planned if one.left}
+    for launcher in used.values():
+        if launcher["name"] == "slurm":
+            check_slurm(launcher)
 
 
 def _run_jobs(planned: Sequence[PlannedCell], todo: Sequence[Job]) -> int:

@@ -61,6 +61,20 @@ def store(seed: int, status: str = "done", *words: str) -> Any:
     return composition
 
 
+def spilled(folder: Path, scale: str) -> None:
+    """A row of another task that waits in `folder/spill`, since the results took it not."""
+    from repro.runner import spill
+    from repro.runner.paths import StorePaths
+
+    paths = StorePaths(folder / "results", scale, spill=folder / "spill")
+    paths.root.mkdir(parents=True, exist_ok=True)
+    (paths.root / "spill").write_text("")
+    row = {"schema": 1, "id": "a" * 12, "task": "other", "data_seed": 1, "model_seed": 1,
+           "status": "done", "metrics": {}, "arrays": None, "config": {},
+           "provenance": {}}  # fmt: skip
+    spill.keep(paths, "other", [json.dumps(row).encode() + b"\n"], {})
+
+
 # -- refusals -----------------------------------------------------------------------------------
 
 
@@ -488,6 +502,35 @@ def test_run_starts_nothing_when_nothing_is_left(
     assert launched["jobs"] == []
 
 
+def test_run_tends_its_store_even_when_nothing_is_left(
+    capsys: pytest.CaptureFixture[str], launched: Any, tmp_path: Path
+) -> None:
+    words = [f"experiment={NAME}", "scale=smoke", "seeds=1", "model=iflow"]
+    store(1, "done", *words[1:])
+    spilled(tmp_path, "smoke")
+    code = "from repro.atomic import partial_name; print(partial_name('x'), end='')"
+    litter = tmp_path / "results" / "smoke" / python("-c", code).stdout
+    litter.touch()
+    code, out, _ = out_of(capsys, "run", *words, f"paths.spill={tmp_path / 'spill'}")
+    assert code == 0
+    assert "1 rows were taken in" in out
+    assert not litter.exists()
+    assert (tmp_path / "results" / "smoke" / "other.jsonl").exists()
+    assert launched["jobs"] == []
+
+
+def test_run_takes_nothing_over_for_a_launcher_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    words = [f"experiment={NAME}", "seeds=1-2", "model=ivae", "keep_arrays=false"]
+    store(1, "done", "scale=reduced", *words)
+    code, _, err = out_of(capsys, "run", *words, "scale=paper", "launcher=slurm")
+    assert code == 2
+    assert "no sbatch" in err
+    assert not (results / "paper").exists()
+
+
 def test_ctrl_c_is_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -518,18 +561,8 @@ def test_status_names_rows_that_no_experiment_asks_for(
 def test_status_counts_the_rows_that_wait_in_a_spill(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from repro.runner import spill
-    from repro.runner.paths import StorePaths
-
-    place = tmp_path / "spill"
-    paths = StorePaths(tmp_path / "results", "quick", spill=place)
-    (tmp_path / "results" / "quick").mkdir(parents=True)
-    (tmp_path / "results" / "quick" / "spill").write_text("")
-    row = {"schema": 1, "id": "a" * 12, "task": "identifiability", "data_seed": 1,
-           "model_seed": 1, "status": "done", "metrics": {}, "arrays": None, "config": {},
-           "provenance": {}}  # fmt: skip
-    spill.keep(paths, "identifiability", [json.dumps(row).encode() + b"\n"], {})
-    said = out_of(capsys, "status", f"paths.spill={place}")[1]
+    spilled(tmp_path, "quick")
+    said = out_of(capsys, "status", f"paths.spill={tmp_path / 'spill'}")[1]
     assert "1 rows wait in" in said
 
 

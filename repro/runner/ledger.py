@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro.jobs import Job, SeedPair
-from repro.runner import litter, protocol, spill
+from repro.runner import protocol
 from repro.runner.progress import Reporter
 from repro.runner.rows import RowKey
 from repro.runner.store import Store
@@ -41,15 +41,11 @@ class Ledger:
         self.summary = Summary()
 
     def open(self, jobs: Sequence[Job]) -> list[Job]:
-        """Tidies the store and returns the jobs that miss rows, the longest first.
+        """Returns the jobs that miss rows, the longest first.
 
         Raises:
-            StoreError: The store cannot be read, or what waits in a spill cannot be taken in.
+            StoreError: The store cannot be read.
         """
-        litter.sweep(self.store.paths)
-        taken = spill.take_in(self.store)
-        if taken:
-            self.reporter.note(f"{taken} rows were taken in that could not be stored before.")
         left = []
         for job in sorted(jobs, key=lambda job: -job.expected_seconds):
             self.summary.mark(keys_of(job), "left")

@@ -50,8 +50,7 @@ def run_slurm(
         ConfigError: Slurm or its accounting is not there, or an option makes no sense.
         StoreError: The store cannot be read, locked or written, or Slurm no longer answers.
     """
-    slurm_queue.check_slurm()
-    parameters(launcher)
+    check_slurm(launcher)
     run = _Run(store, launcher, threads, reporter)
     left = run.ledger.open(jobs)
     try:
@@ -73,6 +72,16 @@ class Failed(NamedTuple):
 
     cause: str
     file: Path
+
+
+def check_slurm(launcher: Mapping[str, Any]) -> None:
+    """Makes sure that Slurm can be used from here with these options.
+
+    Raises:
+        ConfigError: Slurm or its accounting is not there, or an option makes no sense.
+    """
+    slurm_queue.check_slurm()
+    parameters(launcher)
 
 
 @dataclass

@@ -23,6 +23,7 @@ from repro.runner.progress import Reporter
 from repro.runner.rows import RowKey, key_of
 from repro.runner.store import Store
 from repro.runner.summary import Summary
+from repro.runner.upkeep import tend
 
 DRIVE = Path(__file__).parent / "drive.py"
 
@@ -387,9 +388,9 @@ def test_a_store_that_takes_no_more_ends_the_run_and_the_next_one_takes_the_rows
     assert "could not be stored" in summary.trouble
     assert any("next run takes them in" in note for note in told.notes)
     assert len(store.read("fake")) == 8
+    assert tend(store) == ["2 rows were taken in that could not be stored before."]
     summary, told = run(jobs)
     assert (summary.had, summary.done, summary.ok) == (2, 2, True)
-    assert any("2 rows were taken in" in note for note in told.notes)
     assert Counter(log("ended")) == {"1/1": 6, "2/1": 6}
 
 
