@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 import repro
 from repro.config.cache import CompositionCache, Kept
 from repro.config.overrides import Vocabulary
+from repro.config.reading import read_yaml
 from repro.config.schema import SECTIONS
 from repro.errors import ConfigError
 
@@ -49,18 +50,17 @@ class Tree:
         return Vocabulary(offered, shorthands, self.experiments)
 
     @functools.cached_property
-    def root(self) -> DictConfig:
+    def root(self) -> dict[str, Any]:
         """What config.yaml itself says, before anything is composed.
 
         Raises:
             ConfigError: the file is missing or malformed.
         """
         file = self.folder / "config.yaml"
-        try:
-            return cast(DictConfig, OmegaConf.load(file))
-        except (OSError, OmegaConfBaseException, YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{file} cannot be read: {reason}; restore it") from None
+        found = read_yaml(file)
+        if not isinstance(found, dict):
+            raise ConfigError(f"{file} has no keys; restore it")
+        return found
 
     def choices(self, group: str) -> list[str]:
         """Names of the files in a group, sorted; empty where the group does not exist."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
+from repro.config.reading import read_yaml
 from repro.errors import ConfigError
 
 KEYS = ("title", "authors", "year", "venue", "about")
@@ -39,10 +36,7 @@ def load_papers(folder: Path | str) -> dict[str, Paper]:
 
 
 def _read(file: Path) -> Paper:
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(file))
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"{file} is not YAML ({error}); mend the line it names") from error
+    content = read_yaml(file)
     if not isinstance(content, dict) or set(content) != set(KEYS):
         raise ConfigError(f"{file} must have exactly the keys {', '.join(KEYS)}; mend it")
     if not isinstance(content["year"], int):

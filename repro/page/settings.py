@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from repro.config.nearest import suggestion
+from repro.config.reading import read_yaml
 from repro.errors import ConfigError
 
 WORDS_FIT = 64  # a line of the README's table
@@ -100,12 +97,7 @@ def read_settings(
     Raises:
         ConfigError: for a key or name that does not exist, with the nearest one.
     """
-    try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    except (OSError, OmegaConfBaseException, YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{file} cannot be read ({reason}); restore or mend it") from None
-    raw = _typed(content, Settings, file.name)
+    raw = _typed(read_yaml(file), Settings, file.name)
     for name, text in _mapping(raw["headline"], f"{file.name}, headline").items():
         _word(name, claims, f"{file.name}, headline")
         if not isinstance(text, str) or len(text) > WORDS_FIT:

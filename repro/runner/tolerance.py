@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from repro.config.nearest import suggestion
+from repro.config.reading import read_yaml
 from repro.errors import ConfigError
 from repro.nested import flatten
 
@@ -88,11 +85,7 @@ def load_rules(file: Path) -> Rules:
     Raises:
         ConfigError: for a key that is missing or does not exist.
     """
-    try:
-        raw: Any = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, OmegaConfBaseException, YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{file} cannot be read ({reason}); restore or mend it") from None
+    raw = read_yaml(file)
     _refuse(raw, ("cheap_seconds", "ignored", "rules", "default"), file.name)
     rules = [_rule(one, f"{file.name}, rule {i}") for i, one in enumerate(raw["rules"], 1)]
     rules.append(_rule(raw["default"], f"{file.name}, default"))

@@ -26,7 +26,7 @@ def test_every_paper_of_the_project_is_described() -> None:
     [
         ("title: x\n", "exactly the keys"),
         ("title: x\nauthors: y\nyear: soon\nvenue: z\nabout: w\n", "whole number"),
-        ("title: [\n", "is not YAML"),
+        ("title: [\n", r"one\.yaml cannot be read"),
     ],
 )
 def test_a_mistake_in_a_paper_is_one_message(tmp_path: Path, text: str, message: str) -> None:
