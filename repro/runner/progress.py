@@ -94,7 +94,9 @@ def closing(summary: Summary) -> list[str]:
         lines.append(f"The run ended early: {summary.trouble}.")
     for id, file in summary.failed.items():
         lines.append(f"failed: {id}: {summary.causes[id]} ({file})")
-    if not summary.ok:
+    if not summary.ok and summary.interrupted:
+        lines.append("The same command again makes what is left.")
+    elif not summary.ok:
         lines.append("The same command again tries what failed and goes on with the rest.")
     elif summary.held:
         lines.append("The same command again, later, makes sure of what another runner holds.")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from repro.jobs import Job
+from repro.jobs import Job, SeedPair
 from repro.runner.forecast import Forecast
-from repro.runner.progress import LineReporter, LiveReporter, make_reporter
+from repro.runner.progress import LineReporter, LiveReporter, closing, make_reporter
 from repro.runner.rows import RowKey
 from repro.runner.summary import Summary
 
@@ -158,3 +158,10 @@ def test_a_summary_counts_each_seed_once_and_keeps_rows(tmp_path: Path) -> None:
     summary.mark([second], "diverged")
     assert summary.ok
     assert summary.failed == {}
+
+
+def test_a_run_that_was_interrupted_promises_no_more_than_it_keeps() -> None:
+    summary = Summary({RowKey("a" * 12, SeedPair(1, 1)): "stopped"}, interrupted=True)
+    assert closing(summary)[-1] == "The same command again makes what is left."
+    summary.interrupted = False
+    assert "tries what failed" in closing(summary)[-1]
