@@ -85,9 +85,9 @@ class Pack(TrainedPack):
         latents, samples = self.config["model"]["latents"], evaluation["importance_samples"]
         self.measured = measure(stack, held_out, latents, seeds, samples, self._pause)
         if evaluation["tighter_images"]:
-            first = [images[: evaluation["tighter_images"]] for images in held_out]
+            few_images = [images[: evaluation["tighter_images"]] for images in held_out]
             many = evaluation["tighter_samples"]
-            self.tighter = measure(stack, first, latents, seeds, many, self._pause, "tighter")
+            self.tighter = measure(stack, few_images, latents, seeds, many, self._pause, "tighter")
         if evaluation["annealed_images"]:
             for index, images in enumerate(held_out):
                 self._pause()
