@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, present
 from repro.figures.style import INK, MUTED, Layout, panel_page, styled
 from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, show_number
+from repro.report.statistics import mean_interval
 
 ARMS = {
     "affine_c": "affine coupling", "nsf_c": "NSF (C)", "nvf_c": "NVF (C)",
@@ -38,6 +40,11 @@ BY_STATES = {1: "nvf_ar_1", 10: "nvf_ar", 20: "nvf_ar_20"}  # number of states -
 SAME_DATA = ("power", "gas", "hepmass", "miniboone", "bsds300")
 Z95 = 1.959964
 LAYOUT = Layout(panel=(3.4, 2.5), gap=(0.3, 0.0), left=2.55, right=0.15, top=0.35, bottom=0.5)
+EXPLANATION = (
+    "Black: the mean over training runs and its 95 % interval over them (Student-t; none for one "
+    "run). Orange: the runs, each a mean over the test rows. What another draw of test rows would "
+    "change stands in the table."
+)
 TABLE_2 = (
     Column("data", "data", labels=DATA),
     Column("model", "model", labels=ARMS),
@@ -224,8 +231,6 @@ def differences_table(
 
 
 def _runs_interval(runs: np.ndarray) -> tuple[float, float] | None:
-    from repro.report.statistics import mean_interval
-
     one = mean_interval(runs)
     return (one.low, one.high) if one.n > 1 else None
 
@@ -280,16 +285,16 @@ def _listed(frame: pd.DataFrame, metric: str) -> str | None:
 def figure_differences(
     found: Mapping[tuple[str, str, str], Paired], notes: Sequence[str] = ()
 ) -> Figure:
-    """Paired differences with both intervals, a panel a data set; dots are training runs."""
+    """Paired differences with their intervals over training runs, a panel a data set."""
     names = present([key[0] for key in found], DATA) or ["none"]
     pairs = [pair for pair in PAIRS if any(key[1:] == pair for key in found)]
-    figure, [axes] = panel_page(LAYOUT, 1, len(names), notes)
+    figure, [axes] = panel_page(LAYOUT, 1, len(names), [EXPLANATION, *notes])
     for ax, data in zip(axes, names, strict=True):
         for place, pair in enumerate(reversed(pairs)):
             one = found.get((data, *pair))
             if one is None:
                 continue
-            ax.errorbar([one.mean], [place], xerr=[[Z95 * one.se_rows]] * 2, color=INK,
+            ax.errorbar([one.mean], [place], xerr=reach([mean_interval(one.runs)]), color=INK,
                         marker="o", markersize=3.5, capsize=2, zorder=3)  # fmt: skip
             ax.scatter(one.runs, [place - 0.28] * len(one.runs), s=8, color="#D55E00", zorder=2,
                        linewidths=0)  # fmt: skip

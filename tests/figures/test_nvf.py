@@ -14,6 +14,7 @@ from repro.figures.nvf_rows import density_frame, difference, interval
 from repro.figures.nvf_tabular import (
     audit_table,
     draw_tabular,
+    figure_differences,
     paired_differences,
     table_2,
 )
@@ -193,6 +194,19 @@ def test_pairing_takes_the_rows_own_spread_out() -> None:
     assert values["ten"] == pytest.approx(4 / np.sqrt(10))
     assert (values["gain_c"], values["gain_ar"]) == (pytest.approx(0.04), pytest.approx(0.03))
     assert values["ten_published"] == pytest.approx(2.3 / np.sqrt(10))
+
+
+def test_a_difference_is_drawn_with_its_interval_over_runs() -> None:
+    found = paired_differences(density_frame(tabular_rows()), log_likelihoods)
+    figure = figure_differences(found)
+    runs = mean_interval(found["breast_cancer", "nvf_c", "nsf_c"].runs)
+    shown = [
+        container.lines[2][0].get_segments()[0][:, 0]
+        for ax in figure.axes
+        for container in ax.containers
+    ]
+    assert any(np.allclose(ends, (runs.low, runs.high)) for ends in shown)
+    assert any("interval over them" in text.get_text() for text in figure.texts)
 
 
 def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> None:
