@@ -8,7 +8,7 @@ import pytest
 
 from repro.errors import MissingResult
 from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
-from repro.figures.audit.batch import draw_batch, table_batch
+from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch
 from repro.figures.audit.depth import draw_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
 from repro.figures.audit.gap import draw_gap, gaps, table_gap
@@ -114,6 +114,18 @@ def test_the_contrasts_of_the_batch_design(tmp_path):
         for path in save_products(draw_batch(Material(batch_rows(), None, PUBLISHED)), tmp_path)
     }
     assert "figure_batch.png" in names
+
+
+def test_a_line_of_the_batch_design_joins_means_over_the_same_data_sets():
+    rows = [one for one in batch_rows() if one["arm"] != "ivae_8_long" or one["data_seed"] < 2]
+    cells = line_cells(audit_frame(rows), "ivae", "8")
+    assert [list(values.index) for values in cells.values()] == [[0, 1], [0, 1]]
+    labels = figure_batch(rows).axes[0].get_legend_handles_labels()[1]
+    assert labels == ["batch 8, n = 2", "batch 64, n = 5"]
+    apart = [row("ivae_8_short", k, 0.5, dim=2) for k in (1, 2)] + [row("ivae_8_long", 3, 0.6)]
+    assert {k: len(v) for k, v in line_cells(audit_frame(apart), "ivae", "8").items()} == {
+        "short": 2
+    }
 
 
 def test_depths_show_the_lead_and_the_baselines(tmp_path):

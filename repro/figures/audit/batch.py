@@ -28,8 +28,12 @@ from repro.report.statistics import mean_interval
 FAMILIES = {"iVAE": "ivae", "iFlow, width 32": "iflow_32", "iFlow": "iflow"}
 BATCHES, LENGTHS = ("8", "64"), ("short", "long")
 UPDATES = {"short": 1580, "long": 12500}
-LAYOUT = Layout(panel=(2.1, 2.3), gap=(0.2, 0.0), left=0.58, right=0.15, top=0.6, bottom=0.5)
-EXPLANATION = "Bars are means with 95 % intervals over data seeds; thin lines need no training."
+LAYOUT = Layout(panel=(2.1, 2.3), gap=(0.2, 0.0), left=0.58, right=0.15, top=0.6, bottom=0.95)
+EXPLANATION = (
+    "Bars are means with 95 % intervals over the n data seeds that all points of a line share "
+    "(Student-t for n up to 30, BCa bootstrap above); thin lines need no training, on all data "
+    "seeds."
+)
 COLUMNS = (
     Column("contrast", "contrast"), Column("n", "data seeds", "count"),
     Column("value", "mean", "number", signed=True),
@@ -42,6 +46,22 @@ COLUMNS = (
 def cell(frame: pd.DataFrame, family: str, batch: str, length: str) -> pd.Series:
     """The MCC by data seed of one cell of the design."""
     return by_seed(runs(frame, f"{family}_{batch}_{length}", "mcc"))
+
+
+def line_cells(frame: pd.DataFrame, family: str, batch: str) -> dict[str, pd.Series]:
+    """The cells that one line joins, by their length, on the data seeds that they share.
+
+    Without a shared seed there is nothing to join: the cell with the most seeds stands alone.
+    """
+    cells = {length: cell(frame, family, batch, length) for length in LENGTHS}
+    kept = {length: values for length, values in cells.items() if len(values)}
+    if not kept:
+        return {}
+    shared = pd.concat(list(kept.values()), axis=1, join="inner").index
+    if not len(shared):
+        most = max(kept, key=lambda length: len(kept[length]))
+        return {most: kept[most]}
+    return {length: values.loc[shared] for length, values in kept.items()}
 
 
 @styled
@@ -65,12 +85,12 @@ def figure_batch(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         ax.set_xlabel("updates")
         ax.grid(axis="y")
         ax.tick_params(labelleft=ax is axes[0])
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.19), borderaxespad=0)
     low = min(ax.get_ylim()[0] for ax in axes)
     high = max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
         ax.set_ylim(low, high)
     axes[0].set_ylabel("MCC (higher is better)")
-    axes[0].legend(loc="best")
     page_title(figure, "Batch size or number of updates?")
     return figure
 
@@ -134,14 +154,13 @@ def _line(name: str, values: pd.Series) -> tuple[Cell, ...]:
 def _draw(ax: Axes, frame: pd.DataFrame, family: str, batch: str) -> None:
     model = family.partition("_")[0]
     away = -0.06 if batch == "8" else 0.06
-    found = [(i, mean_interval(cell(frame, family, batch, k).to_numpy()))
-             for i, k in enumerate(LENGTHS)]  # fmt: skip
-    found = [(i, ours) for i, ours in found if ours.n]
-    if not found:
+    cells = line_cells(frame, family, batch)
+    if not cells:
         return
+    found = [(LENGTHS.index(k), mean_interval(v.to_numpy())) for k, v in cells.items()]
     arms = reach(m for _, m in found)
     ax.errorbar([i + away for i, _ in found], [m.mean for _, m in found], arms,
                 color=MODEL_COLOURS[model], marker=MODEL_MARKERS[model], markersize=4,
                 markerfacecolor="white" if batch == "8" else MODEL_COLOURS[model],
                 linestyle="-" if batch == "64" else (0, (3, 2)), linewidth=1.1, capsize=2,
-                elinewidth=1.0, label=f"batch {batch}", zorder=3)  # fmt: skip
+                elinewidth=1.0, label=f"batch {batch}, n = {found[0][1].n}", zorder=3)  # fmt: skip
