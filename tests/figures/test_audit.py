@@ -12,6 +12,7 @@ from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, tabl
 from repro.figures.audit.depth import draw_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
 from repro.figures.audit.gap import draw_gap, gaps, table_gap
+from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.audit.samples import draw_samples, table_samples
 from repro.figures.audit.untrained import draw_untrained, table_untrained
 from repro.figures.audit.variance import draw_variance, table_variance
@@ -88,6 +89,19 @@ def test_arms_are_drawn(tmp_path):
         )
     }
     assert {"table_arms.md", "figure_effects.png", "figure_learning_rate.svg"} <= names
+
+
+def test_the_learning_rate_is_compared_on_the_runs_that_the_arms_share():
+    rows = [row("as_released", k, 0.1 * k) for k in range(8)]
+    rows += [row("better", k, 0.1 * k) for k in (6, 7)]
+    right = figure_learning_rate(rows).axes[1]
+    assert [line.get_ydata()[-1] for line in right.lines] == [pytest.approx(0.65)] * 2
+    assert right.get_legend_handles_labels()[1] == ["as released, n = 2", "better, n = 2"]
+    apart = [row("as_released", 1, 0.1), row("better", 2, 0.2)]
+    assert [line.get_ydata()[-1] for line in figure_learning_rate(apart).axes[1].lines] == [
+        0.1,
+        0.2,
+    ]
 
 
 def batch_rows():

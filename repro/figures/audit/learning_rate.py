@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.figures.audit.frame import arms_in, audit_frame, runs, spell
+from repro.figures.audit.frame import RUN, arms_in, audit_frame, runs, spell
 from repro.figures.rows import Rows
 from repro.figures.style import Layout, page_title, panel_page, styled
 
@@ -17,8 +17,9 @@ LAYOUT = Layout(panel=(2.6, 2.3), gap=(0.75, 0.0), left=0.66, right=1.75, top=0.
 COLOURS = ("#1f1f1f", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA3377")
 LEGIBLE = len(COLOURS)
 EXPLANATION = (
-    "Medians over runs at the iterations where a run is evaluated; arms whose training differs, "
-    "and the first. A rate of 0 is drawn at 1e-10."
+    "Medians over n runs at the iterations where a run is evaluated, of the data and model seeds "
+    "that all arms shown share, where there are such; arms whose training differs, and the first. "
+    "A rate of 0 is drawn at 1e-10."
 )
 
 
@@ -26,19 +27,35 @@ EXPLANATION = (
 def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     """Draw the learning rate and the MCC against the iteration, a line an arm."""
     frame = audit_frame(rows)
+    chosen = _chosen(frame)
+    frame = shared_runs(frame, chosen)
     figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
-    for arm, colour in zip(_chosen(frame), COLOURS, strict=False):
+    for arm, colour in zip(chosen, COLOURS, strict=False):
         at = _course(frame, arm)
+        label = f"{spell(arm)}, n = {int(frame.loc[frame['arm'] == arm, 'done'].sum())}"
         left.plot(at["iteration"], at["rate"], color=colour, marker="o", markersize=2.5,
-                  linewidth=1.1, label=spell(arm))  # fmt: skip
+                  linewidth=1.1, label=label)  # fmt: skip
         right.plot(at["iteration"], at["mcc"], color=colour, marker="o", markersize=2.5,
-                   linewidth=1.1, label=spell(arm))  # fmt: skip
+                   linewidth=1.1, label=label)  # fmt: skip
     left.set_yscale("log")
     for ax, label in ((left, "learning rate"), (right, "MCC (higher is better)")):
         _finish(ax, label)
     right.legend(loc="upper left", bbox_to_anchor=(1.03, 1.02), borderaxespad=0)
     page_title(figure, "The learning rate and what is still learnt")
     return figure
+
+
+def shared_runs(frame: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """The finished runs of those depths and seeds that all the arms with runs have in common.
+
+    Where they have none in common, every finished run.
+    """
+    done = frame[frame["done"]]
+    seeds = [set(own[RUN].itertuples(index=False, name=None))
+             for arm in arms if len(own := done[done["arm"] == arm])]  # fmt: skip
+    shared = set.intersection(*seeds) if seeds else set()
+    kept = [key in shared for key in done[RUN].itertuples(index=False, name=None)]
+    return done[kept] if shared else done
 
 
 def _chosen(frame: pd.DataFrame) -> list[str]:
@@ -62,7 +79,7 @@ def _training(frame: pd.DataFrame, arm: str) -> dict:
 def _course(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     points = sorted({p for row in frame.loc[frame["arm"] == arm, "row"]
                      for p in row["metrics"].get("at", {})}, key=_iteration)  # fmt: skip
-    done = frame[(frame["arm"] == arm) & frame["done"]]
+    done = frame[frame["arm"] == arm]
     end = int(done["row"].iloc[0]["metrics"]["updates"]) if len(done) else 0
     lines = [
         {
