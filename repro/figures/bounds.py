@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from repro.figures.bounds_rows import (
     ANNEALINGS,
@@ -56,7 +57,8 @@ def draw_mnist_bounds(given: Material) -> Iterator[Product]:
     """
     frame, published, foot = bounds_of(given, "mnist")
     yield "figure_4", figure_4(frame, published, foot)
-    yield "figure_training", figure_curves(frame, diverged_and_fall_notes(frame))
+    below = [*diverged_and_fall_notes(frame), *given.notes]
+    yield "figure_training", figure_curves(frame, below)
     if frame["annealing"].nunique() > 1:
         yield "figure_annealing", figure_annealing(frame, published, foot)
     yield "table_2", table_2(frame, published, foot)
@@ -94,12 +96,12 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
 
 @styled
 def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
-    """Draw every run's training free energy against its updates, a colour a flow."""
-    figure, [[ax]] = panel_page(ONE, 1, 1, ["A line a run; K shades from light to dark.", *notes])
+    """Draw the training free energy of the main setting's runs, once nothing is annealed."""
+    figure, [[ax]] = panel_page(ONE, 1, 1, [*_curve_notes(frame), *notes])
     lowest, late = [], []
-    for run in frame.to_dict("records"):
-        curve = np.array(run["row"]["metrics"].get("curve") or np.empty((0, 2)))
-        if not len(curve) or run["annealing"] != main_setting(frame)[0]:
+    for run in frame[frame["annealing"] == main_setting(frame)[0]].to_dict("records"):
+        curve = settled_curve(run["row"])
+        if not len(curve):
             continue
         shade = 0.35 + 0.65 * min(1.0, run["length"] / 80)
         ax.plot(*curve.T, color=FLOW_COLOURS[run["flow"]], alpha=shade, linewidth=0.8)
@@ -115,6 +117,28 @@ def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     handles = [_handle(flow, FLOW_LABELS[flow]) for flow in flows]
     _place(figure, ax, handles, 0.45)
     return figure
+
+
+def settled_curve(row: Mapping[str, Any]) -> NDArray[np.float64]:
+    """A run's updates and training free energy (points, 2), from where nothing is annealed on.
+
+    A point is a mean over the updates since the one before it, or fewer, so the first point past
+    the annealing still holds annealed values and is left out too.
+    """
+    curve = np.array(row["metrics"].get("curve") or np.empty((0, 2)), dtype=np.float64)
+    model = row["config"]["model"]
+    if model["annealing"] == "none":
+        return curve
+    return curve[curve[:, 0] > model["annealing_updates"]][1:]
+
+
+def _curve_notes(frame: pd.DataFrame) -> list[str]:
+    annealing = main_setting(frame)[0]
+    after = "" if annealing == "none" else ", from the end of the annealing on"
+    return [
+        f"A line a run{after}; K shades from light to dark. Annealing: {ANNEALINGS[annealing]}. "
+        "The axis holds the last three quarters of each line: earlier points may lie above it."
+    ]
 
 
 @styled

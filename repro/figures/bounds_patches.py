@@ -34,7 +34,8 @@ def draw_cifar_bounds(given: Material) -> Iterator[Product]:
     """
     frame, published, foot = bounds_of(given, "cifar-10")
     yield "figure_table_3", figure_patches(frame, published, foot)
-    yield "figure_training", figure_curves(frame, diverged_and_fall_notes(frame))
+    below = [*diverged_and_fall_notes(frame), *given.notes]
+    yield "figure_training", figure_curves(frame, below)
     yield "table_3", table_3(frame, published, foot)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from repro.errors import MissingResult
-from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing
+from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing, settled_curve
 from repro.figures.bounds_length import draw_training_length, gain, table_length
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.bounds_rows import (
@@ -47,7 +47,7 @@ def make_row(
     if status == "diverged":
         metrics = {"diverged_at": 7, "updates": 7, "curve": [[1, 300.0]]}
     model = {"flow": flow if length else "none", "flow_length": length, "annealing": annealing,
-             "amortised": amortised, "units": 100}  # fmt: skip
+             "amortised": amortised, "units": 100, "annealing_updates": 20}  # fmt: skip
     return {
         "task": "latent_gaussian", "id": f"{flow}{length}{annealing}{amortised}", "data_seed": 1,
         "model_seed": seed, "status": status, "metrics": metrics, "arrays": "x",
@@ -97,6 +97,15 @@ def test_the_annealings_are_told_apart(published):
     figure = figure_annealing(frame, published)
     theirs = {next(iter(line.get_ydata())) for line in figure.axes[1].lines}
     assert theirs == {92.58, 91.42, 91.94}
+
+
+def test_the_training_curves_begin_where_nothing_is_annealed(published):
+    annealed, plain = make_row("planar", 10, 1), make_row("planar", 10, 1, "none")
+    assert [settled_curve(row)[0, 0] for row in (annealed, plain)] == [22, 1]
+    given = Material(make_rows(), load, published, ["a reduction"])
+    training = dict(draw_mnist_bounds(given))["figure_training"]
+    assert min(line.get_xdata()[0] for line in training.axes[0].lines) == 22
+    assert "a reduction" in [text.get_text() for text in training.texts]
 
 
 def test_table_2_sets_ours_beside_the_published_and_pairs_nothing(published):
