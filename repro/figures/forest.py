@@ -9,12 +9,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
-from repro.figures.style import FAINT, INK, MUTED, styled
+from repro.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    foot_height,
+    styled,
+    wrapped_notes,
+    write_foot,
+)
 from repro.figures.tables import show_number
 
 WIDTH, LINE, HEAD, FOOT = 4.7, 0.26, 0.36, 0.48  # inches
 WIDE = 8.0  # times the median width: an interval beyond it is cut off
+CUT = "An arrow: the interval goes on beyond the axis, to the end that its numbers state."
 LEFT, RIGHT = 0.36, 0.645  # fractions: where the axes begin and end
 
 
@@ -31,25 +41,31 @@ class Mark:
 
 
 @styled
-def figure_forest(marks: Sequence[Mark], axis: str) -> Figure:
+def figure_forest(marks: Sequence[Mark], axis: str, notes: Sequence[str] = ()) -> Figure:
     """Draw the effects from top to bottom, a heading before each group, numbers on the right.
 
-    An interval that is much wider than the others ends in an arrow, so that these stay readable.
+    An interval that is much wider than the others ends in an arrow, so that these stay readable;
+    a note at the foot, where `notes` stand too, says so.
     """
     groups = list(dict.fromkeys(mark.group for mark in marks))
     rows = len(marks) + len(groups)
-    height = HEAD + rows * LINE + FOOT
+    first, last = _limits(marks)
+    cut = any(mark.low < first or mark.high > last for mark in marks)
+    lines = wrapped_notes([*([CUT] if cut else []), *notes], WIDTH)
+    foot = FOOT + foot_height(lines)
+    height = HEAD + rows * LINE + foot
     figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
-    bottom, top = FOOT / height, 1 - HEAD / height
+    write_foot(figure, lines)
+    bottom, top = foot / height, 1 - HEAD / height
     axes = figure.add_axes((LEFT, bottom, RIGHT - LEFT, top - bottom))
     axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_xlim(*_limits(marks))
+    axes.set_xlim(first, last)
     axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
     _head(axes)
     place = 0
     for group in groups:
-        _text(axes, 0.0, place, group, "bold", INK)
+        _heading(axes, place, group)
         place += 1
         for mark in (one for one in marks if one.group == group):
             _draw(axes, mark, place)
@@ -90,10 +106,16 @@ def _draw(axes: Axes, mark: Mark, place: float) -> None:
     face = colour if sure else "white"
     axes.plot([mark.value], [place], marker="o", markersize=4.2, color=colour,
               markerfacecolor=face, zorder=3)  # fmt: skip
-    _text(axes, 0.02, place, mark.label, "normal", INK)
+    _text(axes, 0.03, place, mark.label, "normal", INK)
     low, mean, high = (show_number(v, 3, signed=True) for v in (mark.low, mark.value, mark.high))
     _text(axes, RIGHT + 0.02, place, f"{mean} [{low}, {high}]", "normal", colour, size=6.6)
     _text(axes, 0.985, place, str(mark.n), "normal", MUTED, "right", size=6.6)
+
+
+def _heading(axes: Axes, place: float, group: str) -> None:
+    """Write a group's name on a white box, which keeps the zero line and the grid off it."""
+    text = _text(axes, 0.01, place, group, "bold", INK)
+    text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2.0})
 
 
 def _text(
@@ -105,7 +127,8 @@ def _text(
     colour: str,
     side: str = "left",
     size: float = 7.4,
-) -> None:
+) -> Annotation:
     """Write at a fraction of the figure's width, on a line of the axes."""
-    axes.annotate(text, (x, place), xycoords=("figure fraction", "data"), va="center", ha=side,
-                  size=size, weight=weight, color=colour, annotation_clip=False)  # fmt: skip
+    return axes.annotate(text, (x, place), xycoords=("figure fraction", "data"), va="center",
+                         ha=side, size=size, weight=weight, color=colour,
+                         annotation_clip=False)  # fmt: skip

@@ -82,20 +82,41 @@ def panel_page(
 ) -> tuple[Figure, list[list[Axes]]]:
     """Make a figure of rows x columns panels with the notes in small type at its foot."""
     width = layout.left + layout.right + _span(columns, layout.panel[0], layout.gap[0])
-    lines = _wrapped(notes, width - 0.2)
-    foot = layout.bottom + (len(lines) * NOTE_LINE + 0.12 if lines else 0.0)
+    lines = wrapped_notes(notes, width)
+    foot = layout.bottom + foot_height(lines)
     height = layout.top + foot + _span(rows, layout.panel[1], layout.gap[1])
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    for i, line in enumerate(lines):
-        y = (0.08 + (len(lines) - 1 - i) * NOTE_LINE) / height
-        figure.text(0.1 / width, y, line, size=NOTE_SIZE, color=MUTED, va="bottom", ha="left")
+    write_foot(figure, lines)
     steps = (layout.panel[0] + layout.gap[0], layout.panel[1] + layout.gap[1])
     size = (layout.panel[0] / width, layout.panel[1] / height)
     tops = [height - layout.top - layout.panel[1] - row * steps[1] for row in range(rows)]
     lefts = [layout.left + column * steps[0] for column in range(columns)]
     axes = [[figure.add_axes((x / width, y / height, *size)) for x in lefts] for y in tops]
     return figure, axes
+
+
+def wrapped_notes(notes: Sequence[str], width: float) -> list[str]:
+    """Break notes into lines of small type for a page this many inches wide."""
+    letters = max(20, int((width - 0.2) / NOTE_LETTER))
+    return [
+        line
+        for note in notes
+        for line in textwrap.wrap(_literal(note), letters, subsequent_indent="   ")
+    ]
+
+
+def foot_height(lines: Sequence[str]) -> float:
+    """Return the inches that these lines of notes take up at a page's foot."""
+    return len(lines) * NOTE_LINE + 0.12 if lines else 0.0
+
+
+def write_foot(figure: Figure, lines: Sequence[str]) -> None:
+    """Write lines of notes in small type at a page's foot."""
+    width, height = figure.get_size_inches()
+    for i, line in enumerate(lines):
+        y = (0.08 + (len(lines) - 1 - i) * NOTE_LINE) / height
+        figure.text(0.1 / width, y, line, size=NOTE_SIZE, color=MUTED, va="bottom", ha="left")
 
 
 def page_title(figure: Figure, text: str, left: float = 0.1, down: float = 0.1) -> None:
@@ -111,15 +132,6 @@ def inches_from_top(figure: Figure, inches: float) -> float:
 
 def _span(count: int, panel: float, gap: float) -> float:
     return count * panel + (count - 1) * gap
-
-
-def _wrapped(notes: Sequence[str], inches: float) -> list[str]:
-    letters = max(20, int(inches / NOTE_LETTER))
-    return [
-        line
-        for note in notes
-        for line in textwrap.wrap(_literal(note), letters, subsequent_indent="   ")
-    ]
 
 
 def _literal(text: str) -> str:

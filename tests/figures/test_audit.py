@@ -91,6 +91,13 @@ def test_arms_are_drawn(tmp_path):
     assert {"table_arms.md", "figure_effects.png", "figure_learning_rate.svg"} <= names
 
 
+def test_the_forest_of_arms_says_how_its_intervals_are_made_and_what_is_reduced():
+    drawn = dict(draw_arms(Material(arms_rows(), None, PUBLISHED, ["a reduction"])))
+    foot = " ".join(text.get_text() for text in drawn["figure_effects"].texts)
+    assert "Student-t" in foot
+    assert "a reduction" in foot
+
+
 def test_the_learning_rate_is_compared_on_the_runs_that_the_arms_share():
     rows = [row("as_released", k, 0.1 * k) for k in range(8)]
     rows += [row("better", k, 0.1 * k) for k in (6, 7)]

@@ -39,3 +39,21 @@ def test_one_interval_that_is_far_too_wide_does_not_squash_the_others():
     assert [line.get_marker() for line in both.lines if line.get_marker() in "<>"] == ["<", ">"]
     assert not [line for line in alone.lines if line.get_marker() in "<>"]
     assert "+0.010 [\N{MINUS SIGN}0.800, +0.800]" in texts(both.figure)
+    feet = [" ".join(text.get_text() for text in axes.figure.texts) for axes in (alone, both)]
+    assert ["An arrow" in foot for foot in feet] == [False, True]
+
+
+def test_notes_stand_at_the_foot_below_the_axis():
+    plain, noted = (figure_forest(MARKS, "x", notes) for notes in ((), ["a note"]))
+    assert [text.get_text() for text in noted.texts] == ["a note"]
+    assert noted.get_figheight() > plain.get_figheight()
+    above = [
+        figure.axes[0].get_position().y0 * figure.get_figheight() for figure in (plain, noted)
+    ]
+    assert above[1] > above[0]
+
+
+def test_no_line_runs_through_a_heading():
+    headings = [text for text in figure_forest(MARKS, "x").axes[0].texts
+                if text.get_text() in ("iVAE", "iFlow")]  # fmt: skip
+    assert [text.get_bbox_patch().get_facecolor() for text in headings] == [(1, 1, 1, 1)] * 2

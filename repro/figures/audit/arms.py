@@ -19,6 +19,11 @@ from repro.report.statistics import mean_interval
 COLLAPSED = 0.05  # a matched correlation below it is a lost source
 MEASURES = {"mcc": "MCC as scored", "mcc_posterior_mean": "MCC of the posterior mean"}
 REFERENCES = ("as_released", "hidden_32", "ivae")  # what the other arms are compared with
+EXPLANATION = (
+    "An effect is an arm's MCC less that of the arm in the heading, on the same data and model "
+    "seeds: its mean over n data seeds with a 95 % interval (Student-t for n up to 30, a seeded "
+    "BCa bootstrap above). Hollow and grey: the interval holds 0."
+)
 COLUMNS = (
     Column("arm", "arm"), Column("n", "data seeds", "count"), Column("runs", "runs", "count"),
     Column("parameters", "parameters", "count"),
@@ -88,7 +93,8 @@ def draw_arms(given: Material) -> Iterator[Product]:
     """Yield the table of arms, the forest of their effects and the course of the learning rate."""
     yield "table_arms", table_arms(given.rows, given.notes)
     if marks := arm_effects(given.rows):
-        yield "figure_effects", figure_forest(marks, "effect on the MCC")
+        below = [EXPLANATION, *given.notes]
+        yield "figure_effects", figure_forest(marks, "effect on the MCC", below)
     yield "figure_learning_rate", figure_learning_rate(given.rows, given.notes)
 
 
