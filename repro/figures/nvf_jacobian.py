@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,10 +33,20 @@ COLUMNS = (
     Column("excess_interval", "its 95 % interval", "interval", 4),
     Column("information", "information of the states, nats", "number", 3),
 )
-EXPLANATION = (
-    "Largest slope of the generating map within 2.5 sd of noise, over all states; bars are 95 % "
-    "intervals over data seeds, of the logarithm. Formula: T'(0) = sigma exp(a^2 / 2 sigma^2).",
-    "Excess NLL: held-out negative log-likelihood minus the true density's on the same points.",
+EXCESS = "Excess NLL: held-out negative log-likelihood minus the true density's on the same points"
+SLOPE = "largest slope of the generating map within 2.5 sd of noise, over all states"
+FORMULA = "Formula: T'(0) = sigma exp(a^2 / 2 sigma^2)."
+TABLE_REMARKS = (
+    f"Slope: the {SLOPE}. {FORMULA}",
+    f"{EXCESS}. 95 % intervals over data seeds: Student-t for n up to 30, a seeded BCa bootstrap "
+    "above.",
+)
+SLOPES_REMARK = (
+    f"Left: the {SLOPE}; bars are 95 % intervals over data seeds, of the logarithm. {FORMULA} "
+    "Right: the maps of one data seed; solid is the first state, dashed every other."
+)
+LIMITS_REMARK = (
+    f"{EXCESS}; bars are 95 % intervals over data seeds. Dashed: flows whose slope is bounded."
 )
 
 
@@ -45,7 +56,7 @@ def draw_jacobian(given: Material) -> Iterator[Product]:
     Raises: MissingResult where there is no row.
     """
     frame = density_frame(given.rows)
-    below = [*EXPLANATION, *lost_notes(frame), *given.notes]
+    below = [*lost_notes(frame), *given.notes]
     yield "table_slopes", slopes_table(frame, below)
     yield "figure_2", figure_slopes(frame, given.load_arrays, below)
     yield "figure_3", figure_limits(frame, given.load_arrays, below)
@@ -67,7 +78,9 @@ def slopes_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
                 (distance, arm, slope.n, exact, measured, gap, slope.mean,
                  (slope.low, slope.high), excess.mean, (excess.low, excess.high), information)
             )  # fmt: skip
-    return Table("Slopes of maps that make two modes", COLUMNS, tuple(lines), tuple(notes))
+    return Table(
+        "Slopes of maps that make two modes", COLUMNS, tuple(lines), (*TABLE_REMARKS, *notes)
+    )
 
 
 @styled
@@ -78,7 +91,8 @@ def figure_slopes(
 
     Source: Dong et al. 2022 (NVF), Example 1 and figure 2.
     """
-    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, notes)
+    layout = dataclasses.replace(LAYOUT, bottom=1.0)
+    figure, [[left, right]] = panel_page(layout, 1, 2, [SLOPES_REMARK, *notes])
     free = frame[~frame["arm"].str.contains(SLOPES)]
     sigma = float(frame["sigma"].iloc[0])
     reach = np.linspace(0, 1.05 * float(frame["distance"].max()), 100)
@@ -92,10 +106,19 @@ def figure_slopes(
     left.set_yscale("log")
     left.set_xlabel(r"$a^2 / 2\sigma^2$")
     left.set_ylabel("largest slope of the map")
-    left.legend(loc="upper left")
     left.grid(axis="y")
     _draw_maps(right, free, load_arrays)
+    _legend(figure, left)
     return figure
+
+
+def _legend(figure: Figure, *axes: Axes) -> None:
+    """Put what the panels' labels name under them, off the data."""
+    handles: list[Artist] = []
+    for ax in axes:
+        handles += ax.get_legend_handles_labels()[0]
+    below = axes[0].get_position().y0 - 0.4 / float(figure.get_figheight())
+    figure.legend(handles=handles, loc="upper left", ncols=3, bbox_to_anchor=(0.04, below))
 
 
 def _slope_line(ax: Axes, frame: pd.DataFrame, arm: str, sigma: float) -> None:
@@ -120,12 +143,10 @@ def _draw_maps(ax: Axes, frame: pd.DataFrame, load_arrays: LoadArrays) -> None:
             continue
         for number, image in enumerate(arrays["image"]):
             ax.plot(arrays["noise"], image, color=COLOURS.get(arm, MUTED),
-                    linestyle="-" if number == 0 else (0, (3, 1.5)),
-                    label=ARMS.get(arm, arm) if number == 0 else None)  # fmt: skip
+                    linestyle="-" if number == 0 else (0, (3, 1.5)))  # fmt: skip
     ax.set_xlabel("noise z")
     ax.set_ylabel("T(z), a line a state")
     ax.set_title(f"a = {widest['distance'].max():g}, first kept data seed")
-    ax.legend(loc="upper left")
 
 
 def _kept(frame: pd.DataFrame, load_arrays: LoadArrays) -> dict[str, np.ndarray] | None:
@@ -144,45 +165,42 @@ def figure_limits(
 
     Source: Dong et al. 2022 (NVF), Example 2 and figure 3.
     """
-    layout = dataclasses.replace(LAYOUT, bottom=1.2)
-    figure, [[left, right]] = panel_page(layout, 1, 2, notes)
+    layout = dataclasses.replace(LAYOUT, bottom=1.35)
+    figure, [[left, right]] = panel_page(layout, 1, 2, [LIMITS_REMARK, *notes])
     distances = sorted(frame["distance"].unique())
-    shown = [arm for arm in present(list(frame["arm"]), ARMS) if arm != "nvf_summed"]
-    for number, arm in enumerate(shown):
+    colours = limit_colours(frame)
+    for arm, colour in colours.items():
         found = [interval(frame, "excess_nats", arm=arm, distance=d) for d in distances]
         left.errorbar(distances, [o.mean for o in found], reach(found), marker="o", markersize=3,
-                      capsize=2, color=_colour(arm, number), linestyle=_line_style(arm),
+                      capsize=2, color=colour, linestyle=_line_style(arm),
                       label=_label(arm))  # fmt: skip
     left.set_yscale("symlog", linthresh=0.01)
     left.axhline(0, color=MUTED, linewidth=0.5)
     left.set_xlabel("distance a")
     left.set_ylabel("excess NLL, nats")
-    below = left.get_position().y0 - 0.4 / float(figure.get_figheight())
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper left", ncols=3, bbox_to_anchor=(0.04, below))
-    _draw_densities(right, frame, shown, load_arrays)
+    _draw_densities(right, frame, colours, load_arrays)
+    _legend(figure, left, right)
     return figure
 
 
 def _draw_densities(
-    ax: Axes, frame: pd.DataFrame, shown: Sequence[str], load_arrays: LoadArrays
+    ax: Axes, frame: pd.DataFrame, colours: Mapping[str, str], load_arrays: LoadArrays
 ) -> None:
     widest = frame[frame["distance"] == frame["distance"].max()]
     a, sigma = float(widest["distance"].iloc[0]), float(widest["sigma"].iloc[0])
     x = np.linspace(-a - 4 * sigma, a + 4 * sigma, 400)
     truth = sum(np.exp(-0.5 * ((x - s * a) / sigma) ** 2) for s in (-1, 1))
     ax.fill_between(x, truth / (2 * sigma * np.sqrt(2 * np.pi)), color="#dddddd", label="truth")
-    for number, arm in enumerate(shown):
+    for arm, colour in colours.items():
         arrays = _kept(widest[widest["arm"] == arm], load_arrays)
         if arrays is None or "log_density" not in arrays:
             continue
         at = np.linspace(arrays["low"][0], arrays["high"][0], len(arrays["log_density"]))
-        ax.plot(at, np.exp(arrays["log_density"].astype(float)), color=_colour(arm, number),
+        ax.plot(at, np.exp(arrays["log_density"].astype(float)), color=colour,
                 linestyle=_line_style(arm))  # fmt: skip
     ax.set_xlabel("x")
     ax.set_ylabel("density")
     ax.set_title(f"a = {a:g}, first kept data seed")
-    ax.legend(loc="upper right")
 
 
 def _label(arm: str) -> str:
@@ -190,10 +208,20 @@ def _label(arm: str) -> str:
     return f"{ARMS.get(base, base)}, slope at most {limit}" if limit else ARMS.get(arm, arm)
 
 
-def _colour(arm: str, number: int) -> str:
-    limited = ("#08306b", "#2171b5", "#6baed6", "#c6dbef")
+def limit_colours(frame: pd.DataFrame) -> dict[str, str]:
+    """The arms that the limits' figure shows with their colours, each model's limits ascending."""
+    models = present([_split(arm)[0] for arm in frame["arm"].unique()], ARMS)
+    arms = [arm for arm in frame["arm"].unique() if arm != "nvf_summed"]
+    arms.sort(key=lambda arm: (SLOPES in arm, models.index(_split(arm)[0]), _split(arm)[1]))
+    limited = [arm for arm in arms if SLOPES in arm and _split(arm)[0] == "nf"]
+    shades = dict(zip(limited, ("#08306b", "#2171b5", "#6baed6", "#9ecae1"), strict=False))
+    return {arm: shades.get(arm, COLOURS.get(_split(arm)[0], MUTED)) for arm in arms}
+
+
+def _split(arm: str) -> tuple[str, float]:
+    """An arm's model and the limit of its slope, 0 without one."""
     base, _, limit = arm.partition(f"_{SLOPES}")
-    return limited[number % 4] if limit and base == "nf" else COLOURS.get(base, MUTED)
+    return base, float(limit) if limit else 0.0
 
 
 def _line_style(arm: str) -> str | tuple[int, tuple[float, float]]:
