@@ -22,8 +22,8 @@ from repro.figures.energy_rows import (
     lost_notes,
 )
 from repro.figures.energy_table import (
-    EXPLANATIONS,
     PAPERS,
+    explanations,
     published_points,
     table_energies,
 )
@@ -102,7 +102,8 @@ def figure_3d(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
     """
     frame = energy_frame(rows)
     targets = [target for target in TARGETS if target in set(frame["target"])]
-    figure, axes = panel_page(BOUNDS, 1, len(targets), [*EXPLANATIONS, *lost_notes(frame), *notes])
+    below = [*explanations(frame), *lost_notes(frame), *notes]
+    figure, axes = panel_page(BOUNDS, 1, len(targets), below)
     page_title(figure, "Free energy of the fits against the length of the flow")
     for ax, target in zip(axes[0], targets, strict=True):
         _bounds(ax, frame[frame["target"] == target], target, published)

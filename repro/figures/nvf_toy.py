@@ -27,8 +27,9 @@ from repro.figures.nvf_rows import (
 from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
 from repro.figures.tables import Column, Table
 
-PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=0.95, right=0.1, top=0.5, bottom=0.1)
-LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.35, bottom=1.0)
+PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=1.6, right=0.1, top=0.5, bottom=0.1)
+LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.65), left=0.6, right=0.15, top=0.35, bottom=1.0)
+ACROSS = 3  # panels of scores in a row
 DEEPEST = 8.0  # nats below the highest log-density that a picture still tells from white
 BASELINE = "nf_matched"
 COLUMNS = (
@@ -46,11 +47,16 @@ COLUMNS = (
     Column("away_interval", "its 95 % interval", "interval", 3),
     Column("information", "information of the states, nats", "number", 3),
 )
-EXPLANATION = (
-    "Excess NLL: held-out negative log-likelihood minus the true density's on the same points "
-    "(the pinwheel has none). Gains are paired over data seeds; 95 % intervals, Student-t.",
+EXCESS = "Excess NLL: held-out negative log-likelihood minus the true density's on the same points"
+GAINS = "Gains are paired over data seeds; 95 % intervals, Student-t."
+AWAY = (
     "Share away: of the model's samples, those further than 5 sd of the noise from every centre "
-    "of the data's generator (of the data themselves, under .00001).",
+    "of the data's generator (of the data themselves, under .00001)."
+)
+BARS = "Bars are means with 95 % intervals over data seeds, Student-t."
+DENSITIES_REMARK = (
+    f"Blue: the log-density, from each panel's highest down to {DEEPEST:g} nats below it; orange: "
+    "draws from the model. Columns: [layers, hidden units]; the first kept data seed."
 )
 
 
@@ -60,7 +66,7 @@ def draw_toy(given: Material) -> Iterator[Product]:
     Raises: MissingResult where there is no row.
     """
     frame = density_frame(given.rows)
-    below = [*EXPLANATION, *lost_notes(frame), *given.notes]
+    below = [*lost_notes(frame), *given.notes]
     yield "table_toy", toy_table(frame, below)
     yield "figure_scores", figure_scores(frame, below)
     for data in present(list(frame["data"]), DATA):
@@ -82,7 +88,14 @@ def toy_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
                 if len(own):
                     heading = (data, f"[{length}, {hidden}]", arm, int(own["parameters"].iloc[0]))
                     lines.append((*heading, *_scores(frame, arm, where)))
-    return Table("Toy densities", COLUMNS, tuple(lines), tuple(notes))
+    return Table(
+        "Toy densities", COLUMNS, tuple(lines), (f"{_excess(frame)} {GAINS}", AWAY, *notes)
+    )
+
+
+def _excess(frame: pd.DataFrame) -> str:
+    """What the excess is, and which of the data sets has none."""
+    return f"{EXCESS}{' (the pinwheel has none)' * ('pinwheel' in set(frame['data']))}."
 
 
 def _scores(frame: pd.DataFrame, arm: str, where: dict[str, Any]) -> tuple[Any, ...]:
@@ -113,12 +126,13 @@ def figure_densities(
     Source: Dong et al. 2022 (NVF), figure 5.
     """
     arms, sizes = present(list(frame["arm"]), ARMS), _sizes(frame)
-    figure, axes = panel_page(PANELS, len(arms), len(sizes) + 1, notes)
+    figure, axes = panel_page(PANELS, len(arms), len(sizes) + 1, [DENSITIES_REMARK, *notes])
     for arm, line in zip(arms, axes, strict=True):
         own = frame[frame["arm"] == arm]
         shown = [_arrays_at(own, size, load_arrays) for size in sizes]
         _draw_points(line[0], next((one for one in shown if one), None))
-        line[0].set_ylabel(ARMS.get(arm, arm).replace(", ", ",\n"))
+        line[0].set_ylabel(ARMS.get(arm, arm).replace(", ", ",\n"), rotation=0, ha="right",
+                           va="center")  # fmt: skip
         for ax, size, arrays in zip(line[1:], sizes, shown, strict=True):
             _draw_density(ax, arrays)
             if arm == arms[0]:
@@ -177,8 +191,14 @@ def _bare(ax: Axes) -> None:
 def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """NLL (in excess where the truth is known) against parameters, a panel a data set."""
     names, arms = present(list(frame["data"]), DATA), present(list(frame["arm"]), ARMS)
-    figure, [axes] = panel_page(LINES, 1, len(names), notes)
-    for ax, data in zip(axes, names, strict=True):
+    across = min(ACROSS, len(names))
+    figure, lines = panel_page(
+        LINES, -(-len(names) // across), across, [f"{_excess(frame)} {BARS}", *notes]
+    )
+    axes = [ax for line in lines for ax in line]
+    for ax in axes[len(names) :]:
+        ax.remove()
+    for ax, data in zip(axes, names, strict=False):
         own = frame[frame["data"] == data]
         known = "excess_nats" in own and bool(own["excess_nats"].notna().any())
         for arm in arms:
@@ -192,10 +212,10 @@ def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
         ax.set_ylabel("excess NLL, nats" if known else "NLL, nats")
         ax.grid(axis="y")
     handles, labels = axes[0].get_legend_handles_labels()
-    box = axes[0].get_position()
+    box = lines[-1][0].get_position()
     below = box.y0 - 0.4 / float(figure.get_figheight())
-    figure.legend(handles, labels, loc="upper left", ncols=min(4, len(labels)),
-                  bbox_to_anchor=(box.x0 - 0.05, below))  # fmt: skip
+    figure.legend(handles, labels, loc="upper left", ncols=min(across + 1, len(labels)),
+                  bbox_to_anchor=(box.x0, below), borderaxespad=0)  # fmt: skip
     return figure
 
 

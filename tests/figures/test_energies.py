@@ -11,7 +11,7 @@ from repro.errors import MissingResult
 from repro.figures.energies import draw_energies
 from repro.figures.energy_optimisers import draw_optimisers, fates, table_optimisers
 from repro.figures.energy_rows import best_gaussian, energy_frame
-from repro.figures.energy_table import published_points, table_energies
+from repro.figures.energy_table import explanations, published_points, table_energies
 from repro.figures.flow_gallery import figure_1, table_gallery
 from repro.figures.material import Material, save_products
 
@@ -57,6 +57,14 @@ def test_the_table_has_means_counts_and_published_numbers(published: Any) -> Non
     assert planar[9:] == ((3, 3), (0, 3), -0.2, -1.109)
     assert lines["gaussian", None][8] is None
     assert any("1 of 2 runs diverged" in note for note in table.notes)
+
+
+def test_scaled_nice_is_explained_only_where_it_has_runs() -> None:
+    told = [
+        any("scaled NICE" in note for note in explanations(energy_frame([row(arm, 2, 1, -1.0)])))
+        for arm in ("planar", "nice_orthogonal_scaled")
+    ]
+    assert told == [False, True]
 
 
 def test_published_points_are_the_papers_panels_and_the_groups_file(published: Any) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from repro.figures.material import Material, save_products
-from repro.figures.nvf_jacobian import draw_jacobian, slopes_table
+from repro.figures.nvf_jacobian import draw_jacobian, limit_colours, slopes_table
 from repro.figures.nvf_rows import density_frame, difference, interval
 from repro.figures.nvf_tabular import (
     audit_table,
@@ -19,7 +19,7 @@ from repro.figures.nvf_tabular import (
     table_2,
 )
 from repro.figures.nvf_times import draw_times, times_table
-from repro.figures.nvf_toy import draw_toy, toy_table
+from repro.figures.nvf_toy import draw_toy, figure_scores, toy_table
 from repro.figures.published import load_published
 from repro.report.statistics import mean_interval
 
@@ -156,6 +156,45 @@ def test_slopes_stand_beside_the_formula() -> None:
     assert values["exact"] == pytest.approx(0.5 * np.exp(2))
     assert values["slope"] == pytest.approx(0.8 * 0.5 * np.exp(2) * 1.2)
     assert values["n"] == 3
+
+
+def test_limits_of_the_slope_are_listed_by_their_size() -> None:
+    rows = [row(f"nf_slope_{k}", {"name": "two_modes"}, {}) for k in (1, 10, 100, 3)]
+    rows += [row(arm, {"name": "two_modes"}, {}) for arm in ("nvf_slope_1", "nvf", "nvf_summed")]
+    colours = limit_colours(density_frame(rows))
+    limits = ["nf_slope_1", "nf_slope_3", "nf_slope_10", "nf_slope_100"]
+    assert list(colours) == ["nvf", *limits, "nvf_slope_1"]
+    assert len({colours[arm] for arm in limits}) == 4
+
+
+def test_each_figure_explains_what_it_draws_itself() -> None:
+    drawn = dict(draw_jacobian(Material(jacobian_rows(), jacobian_arrays, PUBLISHED)))
+    feet = {
+        name: " ".join(text.get_text() for text in drawn[name].texts)
+        for name in ("figure_2", "figure_3")
+    }
+    assert ["Excess NLL" in foot for foot in feet.values()] == [False, True]
+    assert ["of the logarithm" in foot for foot in feet.values()] == [True, False]
+    toy = dict(draw_toy(Material(toy_rows(), toy_arrays, PUBLISHED)))
+    words = " ".join(text.get_text() for text in toy["figure_5_moons"].texts)
+    assert "orange: draws" in words
+    assert "Excess" not in words
+    times = dict(draw_times(Material(times_rows(), None, PUBLISHED)))
+    assert "Milliseconds are this machine's." in times["table_times"].notes
+    assert not any("Milliseconds" in text.get_text() for text in times["figure_times"].texts)
+
+
+def test_many_panels_of_scores_stand_in_rows_of_three() -> None:
+    rows = [row("nvf", {"name": name}, {"nll_full_nats": 0.1, "parameters": 9}, length=4, hidden=4)
+            for name in ("moons", "gaussians", "circles", "swiss_roll", "pinwheel")]  # fmt: skip
+    figure = figure_scores(density_frame(rows))
+    places = [ax.get_position() for ax in figure.axes]
+    assert len({round(place.x0, 6) for place in places}) == 3
+    assert len({round(place.y0, 6) for place in places}) == 2
+    assert len(places) == 5
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    assert legend.get_window_extent().x0 > 0
 
 
 def test_toy_gains_are_paired_with_the_matched_flow() -> None:
