@@ -203,6 +203,16 @@ def test_rounding_is_apart_from_both_seeds(tmp_path):
     assert "figure_variance.png" in {path.name for path in drawn}
 
 
+def test_a_variance_is_drawn_only_where_it_can_be_split():
+    alone = [row("ivae", k, 0.1 * k) for k in range(3)]
+    assert [name for name, _ in draw_variance(Material(alone, None, PUBLISHED))] == [
+        "table_variance"
+    ]
+    crossed = [row("ivae", k, 0.1 * k, model_seed=j) for k in range(3) for j in range(2)]
+    figure = dict(draw_variance(Material(crossed, None, PUBLISHED)))["figure_variance"]
+    assert "shown as 0" in " ".join(text.get_text() for text in figure.texts)
+
+
 def test_samples_are_tabled_with_the_truths_own_and_drawn_beside_data(tmp_path):
     tests = {f"sample_{name}{suffix}": value
              for suffix, value in (("", 0.2), ("_truth", 0.05), ("_rejected", 1.0),

@@ -33,7 +33,8 @@ LAYOUT = Layout(panel=(3.0, 2.2), gap=(0.0, 0.0), left=0.58, right=1.2, top=0.42
 EXPLANATION = (
     "Standard deviation of the MCC that each source explains: data and model seed are crossed "
     "random effects; 'both together' is what neither explains alone, rounding included. Rounding: "
-    "runs whose initial weights differ by a relative 1e-7."
+    "runs whose initial weights differ by a relative 1e-7. A negative estimate of a variance is "
+    "shown as 0."
 )
 COLUMNS = (
     Column("arm", "arm"), Column("data_seeds", "data seeds", "count"),
@@ -88,15 +89,18 @@ def table_variance(rows: Rows, notes: Sequence[str] = ()) -> Table:
         "The variance of an MCC, split",
         COLUMNS,
         tuple(_line(frame, arm) for arm in _crossed(frame)),
-        (EXPLANATION, "A negative estimate of a variance is shown as 0.", *notes),
+        (EXPLANATION, *notes),
         "the stored rows",
     )
 
 
 def draw_variance(given: Material) -> Iterator[Product]:
-    """Yield the table and the figure of the components of variance."""
+    """Yield the table of the components of variance, and their figure where there are any."""
     yield "table_variance", table_variance(given.rows, given.notes)
-    yield "figure_variance", figure_variance(given.rows, given.notes)
+    frame = audit_frame(given.rows)
+    found = [list(_deviations(frame, arm).values()) for arm in _crossed(frame)]
+    if np.isfinite(found).any():
+        yield "figure_variance", figure_variance(given.rows, given.notes)
 
 
 def _crossed(frame: pd.DataFrame) -> list[str]:
