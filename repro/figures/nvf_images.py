@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -40,6 +41,7 @@ OURS = {
     "flow_ours": {"latent": "none", "noise": "uniform", "pictures": "plain"},
     "nvf": {"latent": "sequential", "noise": "uniform", "pictures": "plain"},
 }
+NAMES_WIDTH = 24  # letters beside a published mark, which its panel has room for
 COLOURS = {"flow_ours": "#56B4E9", "nvf": "#0072B2"}  # Okabe and Ito
 COLUMNS = (
     Column("dataset", "data set"),
@@ -153,7 +155,7 @@ def table_corrections(rows: Rows, notes: Sequence[str] = ()) -> Table:
 
 @styled
 def figure_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
-    """Draw Table 3: a panel a data set, published values as open marks, ours filled."""
+    """Draw Table 3: a panel a data set, published values in grey, ours open without the codes."""
     frame = _frame(rows)
     sets = [one for one in _sets(frame) if one[0] != "imagenet64"]
     layout = Layout(panel=(1.25, 1.9), gap=(0.42, 0.3), left=0.5, right=0.15, top=0.75, bottom=0.5)
@@ -244,8 +246,8 @@ def _draw_set(
     ours = [value for line in lines for value in values(line, "bits_per_dim")]
     ax.plot([0] * len(theirs), list(theirs.values()), "o", color=FAINT, markersize=3)
     for value, names in _labels(theirs, [*theirs.values(), *ours]):
-        ax.annotate(names, (0, value), (4, 0), textcoords="offset points",
-                    size=5, va="center", color=MUTED)  # fmt: skip
+        ax.annotate(textwrap.fill(names, NAMES_WIDTH), (0, value), (4, 0),
+                    textcoords="offset points", size=5, va="center", color=MUTED)  # fmt: skip
     for place, (model, line) in enumerate(zip(OURS, lines, strict=True), 2):
         for value in values(line, "bits_per_dim"):
             ax.plot(place, value, "s", color=COLOURS[model])

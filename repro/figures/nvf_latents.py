@@ -89,7 +89,7 @@ def table_4(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
 
 @styled
 def figure_4(rows: Rows, notes: Sequence[str] = ()) -> Figure:
-    """Draw Table 4: a panel a data set, Frechet distances by latent, a line a likelihood."""
+    """Draw Table 4: a panel a data set, Frechet distances by latent, a mark a run."""
     frame = _frame(rows)
     datasets = list(dict.fromkeys(frame["dataset"]))
     wide = 2.1 if len(datasets) > 1 else 4.4

@@ -97,6 +97,14 @@ def test_names_that_would_overlap_share_a_line():
     assert len(nvf_images._labels(named, [1.0, 1.06])) == 3
 
 
+def test_long_lists_of_names_stay_on_the_page(published):
+    rows = [nvf_row(dataset="cifar-10", bits=8)]
+    figure = nvf_images.figure_3(rows, published)
+    figure.draw_without_rendering()
+    ends = [text.get_window_extent().x1 for ax in figure.axes for text in ax.texts]
+    assert max(ends) <= figure.bbox.x1
+
+
 def test_table_4_shows_every_latent_of_both_likelihoods(published):
     rows = [nvf_row(latent="continuous", likelihood="gaussian"), nvf_row()]
     table = nvf_latents.table_4(rows, published)
