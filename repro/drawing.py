@@ -83,7 +83,9 @@ def draw(composition: Composition) -> list[Path]:
     folder = store.paths.figures / composition.experiment
     rows += baseline_rows(composition, store)
     published = _published(conf_folder() / "published")
-    given = Material(rows, lambda row: store.load_arrays(dict(row)), published, notes)
+    given = Material(
+        rows, lambda row: store.load_arrays(dict(row)), published, notes, composition.scale
+    )
     return save_products(products(given), folder)
 
 

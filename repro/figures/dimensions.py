@@ -30,7 +30,7 @@ from repro.figures.rows import (
     model_seed_notes,
     models_in,
 )
-from repro.figures.signals import figure_3
+from repro.figures.signals import figure_3, has_signals
 from repro.figures.style import MODEL_LABELS
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import mean_interval, signed_rank_p
@@ -157,7 +157,7 @@ def seeds_table(rows: Rows) -> Table:
 
 
 def draw_dimensions(given: Material) -> Iterator[Product]:
-    """Yield every figure and table of the source-by-source view.
+    """Yield every table of the source-by-source view, and a figure for depths with kept signals.
 
     Raises: MissingResult where there is no identifiability row.
     """
@@ -169,8 +169,9 @@ def draw_dimensions(given: Material) -> Iterator[Product]:
     yield "table_1_spread", table_spread(stored, notes)
     yield "table_1_collapsed", table_collapsed(stored, published, notes)
     yield "table_1_seeds", seeds_table(stored)
-    for layers in layers_in(frame):
-        figure = figure_3(stored, given.load_arrays, published, layers=layers, notes=notes)
+    for layers in (depth for depth in layers_in(frame) if has_signals(frame, depth)):
+        figure = figure_3(stored, given.load_arrays, published, layers=layers, notes=notes,
+                          scale=given.scale)  # fmt: skip
         yield f"figure_3_layers_{layers}", figure
 
 

@@ -20,13 +20,15 @@ from repro.figures.tables import Table, save_table
 class Material:
     """What an experiment is drawn from: stored rows, their arrays, and the papers' numbers.
 
-    The `notes` (deviations, reductions) belong under every table and figure.
+    The `notes` (deviations, reductions) belong under every table and figure; `scale` is the one
+    that the rows are of, for pictures that say what to run.
     """
 
     rows: Rows
     load_arrays: LoadArrays
     published: pd.DataFrame
     notes: Sequence[str] = ()
+    scale: str = "paper"
 
 
 Product: TypeAlias = tuple[str, Figure | Table]  # a file's name without its ending, and what it is

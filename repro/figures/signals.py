@@ -57,6 +57,7 @@ def figure_3(
     data_seed: int = SHOWN_SEED,
     notes: Sequence[str] = (),
     config_filter: ConfigFilter | None = None,
+    scale: str = "paper",
 ) -> Figure:
     """Draw a line of panels a source: iFlow's and iVAE's estimate over the true signal.
 
@@ -80,7 +81,7 @@ def figure_3(
     for column, model in enumerate(MODELS):
         panels = [line[column] for line in axes]
         run = first_run(group, model)
-        problem, arrays = _problem(run, data_seed), kept_arrays(run, load_arrays)
+        problem, arrays = _problem(run, data_seed, scale), kept_arrays(run, load_arrays)
         if problem or arrays is None:
             say(panels[len(panels) // 2], problem)
         else:
@@ -93,6 +94,16 @@ def figure_3(
     title = f"Signals of {seed}: {dim} sources and their estimates, {layers} mixing layers"
     page_title(figure, title)
     return figure
+
+
+def has_signals(frame: pd.DataFrame, layers: int, data_seed: int = SHOWN_SEED) -> bool:
+    """Whether a model's run of this depth and data seed finished and kept its arrays."""
+    group = frame[(frame["layers"] == layers) & (frame["data_seed"] == data_seed)]
+    return any(
+        run["done"] and isinstance(run["row"].get("arrays"), str)
+        for run in (first_run(group, model) for model in MODELS)
+        if run is not None
+    )
 
 
 def standardised_by_segment(values: NDArray[Any], segment: NDArray[Any]) -> tuple[Means, Means]:
@@ -158,12 +169,12 @@ def _draw_signal(
     ax.plot(at, mean, color=colour, linewidth=width)
 
 
-def _problem(run: Record | None, data_seed: int) -> str:
+def _problem(run: Record | None, data_seed: int, scale: str) -> str:
     """What to say instead of signals that are not there; nothing where they are."""
     if run is None:
         return (
             f"data seed {data_seed} is not stored; make it with\n"
-            f"repro run experiment=per_dimension seeds={data_seed}"
+            f"repro run experiment=per_dimension scale={scale} seeds={data_seed}"
         )
     if not run["done"]:
         return f"diverged at update {run['diverged_at']}"

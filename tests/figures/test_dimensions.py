@@ -132,7 +132,7 @@ def test_everything_is_drawn_and_stable(synthetic, published, tmp_path):
 
 
 @pytest.mark.parametrize("keep", ["ivae", "lost", "no arrays"])
-def test_partial_rows_are_drawn_too(synthetic, published, tmp_path, keep):
+def test_partial_rows_are_tabled_without_a_blank_picture(synthetic, published, tmp_path, keep):
     rows = {
         "ivae": [synthetic.make_row_5d("ivae", seed) for seed in (1, 2)],
         "lost": [synthetic.diverged(synthetic.make_row_5d(m, 49)) for m in ("iflow", "ivae")],
@@ -141,7 +141,17 @@ def test_partial_rows_are_drawn_too(synthetic, published, tmp_path, keep):
     drawn = save_products(
         draw_dimensions(Material(rows, synthetic.arrays_5d, published)), tmp_path
     )
-    assert len(drawn) == 3 * 3 + 1 + 3
+    assert len(drawn) == 3 * 3 + 1
+
+
+def test_one_models_signals_are_a_picture_that_says_at_which_scale_the_other_is_made(
+    synthetic, published
+):
+    rows = [r for r in synthetic.make_rows_5d((1, 49)) if r["config"]["model"]["name"] == "ivae"]
+    given = Material(rows, synthetic.arrays_5d, published, scale="reduced")
+    figure = dict(draw_dimensions(given))["figure_3_layers_3"]
+    said = " ".join(text.get_text() for ax in figure.axes for text in ax.texts)
+    assert "scale=reduced seeds=49" in said
 
 
 def test_nothing_to_draw_names_the_command(published, tmp_path):

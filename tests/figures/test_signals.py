@@ -62,7 +62,7 @@ def test_a_seed_that_is_not_stored_says_what_to_run(synthetic, rows, published):
     figure = figure_3(rest, synthetic.arrays_5d, published, layers=3)
     shown = " ".join(words(figure))
     assert "data seed 49 is not stored" in shown
-    assert "repro run experiment=per_dimension seeds=49" in shown
+    assert "repro run experiment=per_dimension scale=paper seeds=49" in shown
     assert not any(ax.lines for ax in panels(figure, 0))
     assert all(len(ax.lines) == 2 for ax in panels(figure, 1))
     assert panels(figure, 1)[0].get_ylabel() == "source 1"
