@@ -57,7 +57,7 @@ def figure_depth(
     """
     frame = drawable_frame(rows, dim, f"experiment=mixing_depth dim={dim}")
     depths = layers_in(frame)
-    theirs = {model: _theirs(published, model, dim, depths) for model in MODELS}
+    theirs = {model: published_means(published, model, dim, depths) for model in MODELS}
     shown = [(RE_PAPER, entry) for found in theirs.values() for entry in found.values()]
     foot = [EXPLANATION, *scored_notes(frame), *diverged_notes(frame, MODEL_LABELS),
             *model_seed_notes(frame), *remarks(shown, sds=False), *notes]  # fmt: skip
@@ -76,9 +76,10 @@ def figure_depth(
     return figure
 
 
-def _theirs(
+def published_means(
     published: pd.DataFrame, model: str, dim: int, depths: Sequence[int]
 ) -> dict[int, Published]:
+    """Return [Re]'s mean MCC of a model by mixing layers, at those of the depths that it has."""
     experiment = EXPERIMENTS.get(dim, "")
     found = {
         layers: find_in_papers(

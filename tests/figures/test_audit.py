@@ -9,7 +9,7 @@ import pytest
 from repro.errors import MissingResult
 from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
 from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch
-from repro.figures.audit.depth import draw_depth_arms, table_depth
+from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
 from repro.figures.audit.gap import draw_gap, gaps, table_gap
 from repro.figures.audit.learning_rate import figure_learning_rate
@@ -166,6 +166,21 @@ def test_depths_show_the_lead_and_the_baselines(tmp_path):
     assert "figure_depth.png" in {
         p.name for p in save_products(draw_depth_arms(Material(rows, None, PUBLISHED)), tmp_path)
     }
+
+
+def test_depths_without_a_lead_have_one_panel_and_res_means_beside_them(published):
+    rows = [row("ivae", k, 0.4, layers=layers) for layers in (3, 4, 5) for k in range(3)]
+    figure = figure_depth_arms(rows, published)
+    [left] = figure.axes
+    drawn = {tuple(line.get_ydata()): line.get_label() for line in left.lines}
+    assert drawn[0.4762, 0.4295, 0.3582] == "iVAE, [Re]"
+    foot = " ".join(text.get_text() for text in figure.texts)
+    assert "no training" not in foot  # no baseline is drawn
+    assert "5D is inferred" in " ".join(foot.split())
+    led = [*rows, *(row("iflow_32", k, 0.6, "iflow") for k in range(3)), baseline(1)]
+    both = figure_depth_arms(led, published)
+    assert len(both.axes) == 2
+    assert "no training" in " ".join(text.get_text() for text in both.texts)
 
 
 def gap_rows():

@@ -10,12 +10,16 @@ from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, runs, spell
 from repro.figures.baselines import baseline_means, baseline_notes, join_baselines
+from repro.figures.compared import PAPERS, RE_PAPER, remarks
+from repro.figures.depth import published_means
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
+from repro.figures.published import Published
 from repro.figures.rows import Rows, layers_in
 from repro.figures.style import (
     FAINT,
     MODEL_COLOURS,
+    MODEL_LABELS,
     MODEL_MARKERS,
     Layout,
     page_title,
@@ -25,11 +29,14 @@ from repro.figures.style import (
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
-LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.58, right=0.15, top=0.42, bottom=0.95)
-EXPLANATION = (
+LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.58, right=0.15, top=0.42, bottom=1.0)
+BARS = (
     "Bars are means over data seeds with 95 % intervals (Student-t for n up to 30, BCa bootstrap "
-    "above); thin lines need no training. A lead is taken on the data seeds that both have."
+    "above)."
 )
+LEADS = "A lead is taken on the data seeds that both have."
+UNTRAINED = "Grey lines need no training."
+DASHED = (0, (3, 2))
 GEOMETRY = {
     "mcc_within_segment": "MCC within segments",
     "affine_r2": "R\N{SUPERSCRIPT TWO} of the best affine map",
@@ -54,32 +61,89 @@ def lead(frame: pd.DataFrame, arm: str, layers: int) -> pd.Series:
 
 
 @styled
-def figure_depth_arms(rows: Rows, notes: Sequence[str] = ()) -> Figure:
-    """Draw the MCC of every arm by depth, and the lead over iVAE of the others."""
+def figure_depth_arms(
+    rows: Rows, published: pd.DataFrame | None = None, notes: Sequence[str] = ()
+) -> Figure:
+    """Draw the MCC of every arm by depth, and, where there is any, the lead over iVAE.
+
+    The published means of [Re] at these depths stand beside the arms that they are of.
+    """
     frame = audit_frame(rows)
-    depths = layers_in(frame)
-    figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
-    arms = arms_in(frame, "ivae")
-    for place, arm in enumerate(arms):
-        away = 0.07 * (place - (len(arms) - 1) / 2)
-        found = {k: mean_interval(by_seed(runs(frame, arm, "mcc", k)).to_numpy()) for k in depths}
-        _draw(left, frame, arm, found, away)
-        if arm != "ivae":
-            leads = {k: mean_interval(lead(frame, arm, k).to_numpy()) for k in depths}
-            _draw(right, frame, arm, leads, away)
-    join_baselines(left, rows, _dim(frame), depths, set(frame["data_seed"]))
-    right.axhline(0, color=FAINT, linewidth=0.9)
-    for ax, label in ((left, "MCC (higher is better)"), (right, f"MCC {MINUS} iVAE's MCC")):
+    depths, arms = layers_in(frame), arms_in(frame, "ivae")
+    led = [arm for arm in arms if arm != "ivae" and any(len(lead(frame, arm, k)) for k in depths)]
+    theirs = {} if published is None or published.empty else _published(frame, published)
+    below = _remarks(rows, frame, bool(led), theirs)
+    figure, [axes] = panel_page(LAYOUT, 1, 2 if led else 1, [*below, *notes])
+    _draw_mccs(axes[0], rows, frame, theirs)
+    if led:
+        _draw_leads(axes[1], frame, led)
+    labels = ("MCC (higher is better)", f"MCC {MINUS} iVAE's MCC")
+    for ax, label in zip(axes, labels, strict=False):
         ax.set_xticks(depths)
+        ax.set_xlim(min(depths) - 0.4, max(depths) + 0.4)
         ax.set_xlabel("mixing layers")
         ax.set_ylabel(label)
         ax.grid(axis="y")
-    handles, labels = left.get_legend_handles_labels()
-    box = left.get_position()
-    figure.legend(handles, labels, loc="upper left", ncols=3, borderpad=0, columnspacing=1.2,
-                  bbox_to_anchor=(box.x0, box.y0 - 0.46 / figure.get_figheight()))  # fmt: skip
+    _legend(figure, axes)
     page_title(figure, f"{_dim(frame)}D identifiability against mixing depth")
     return figure
+
+
+def _remarks(
+    rows: Rows, frame: pd.DataFrame, led: bool, theirs: dict[str, dict[int, Published]]
+) -> list[str]:
+    """What the figure draws, and what the published files note of it."""
+    seeds, dim = set(frame["data_seed"]), _dim(frame)
+    untrained = any(baseline_means(rows, dim, depth, seeds) for depth in layers_in(frame))
+    said = [BARS, *([LEADS] if led else []), *([UNTRAINED] if untrained else [])]
+    shown = [(RE_PAPER, one) for found in theirs.values() for one in found.values()]
+    return [" ".join(said), *remarks(shown, sds=False)]
+
+
+def _published(frame: pd.DataFrame, published: pd.DataFrame) -> dict[str, dict[int, Published]]:
+    """The means that [Re] has of a model at the depths drawn, by model."""
+    found = {
+        str(model): published_means(published, str(model), _dim(frame), layers_in(frame))
+        for model in dict.fromkeys(frame["model"])
+    }
+    return {model: means for model, means in found.items() if means}
+
+
+def _draw_mccs(
+    ax: Axes, rows: Rows, frame: pd.DataFrame, theirs: dict[str, dict[int, Published]]
+) -> None:
+    depths, arms = layers_in(frame), arms_in(frame, "ivae")
+    for place, arm in enumerate(arms):
+        found = {k: mean_interval(by_seed(runs(frame, arm, "mcc", k)).to_numpy()) for k in depths}
+        _draw(ax, frame, arm, found, _away(place, len(arms)))
+    beside = _away(len(arms), len(arms))
+    for model, means in theirs.items():
+        ax.plot([k + beside for k in means], [one.value for one in means.values()],
+                color=MODEL_COLOURS[model], linewidth=0.8, linestyle=(0, (1, 1)), marker="D",
+                markersize=4, markerfacecolor="white", zorder=2,
+                label=f"{MODEL_LABELS[model]}, {PAPERS[RE_PAPER]}")  # fmt: skip
+    join_baselines(ax, rows, _dim(frame), depths, set(frame["data_seed"]))
+
+
+def _draw_leads(ax: Axes, frame: pd.DataFrame, led: Sequence[str]) -> None:
+    depths, arms = layers_in(frame), arms_in(frame, "ivae")
+    for arm in led:
+        leads = {k: mean_interval(lead(frame, arm, k).to_numpy()) for k in depths}
+        _draw(ax, frame, arm, leads, _away(arms.index(arm), len(arms)))
+    ax.axhline(0, color=FAINT, linewidth=0.9)
+
+
+def _away(place: int, count: int) -> float:
+    """How far beside its depth the arm at a place of so many stands."""
+    return 0.07 * (place - (count - 1) / 2)
+
+
+def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    handles, labels = axes[0].get_legend_handles_labels()
+    box = axes[0].get_position()
+    figure.legend(handles, labels, loc="upper left", ncols=3 if len(axes) > 1 else 2, borderpad=0,
+                  columnspacing=1.2, fontsize=6.5,
+                  bbox_to_anchor=(box.x0, box.y0 - 0.46 / figure.get_figheight()))  # fmt: skip
 
 
 def table_depth(rows: Rows, notes: Sequence[str] = ()) -> Table:
@@ -108,7 +172,7 @@ def table_depth(rows: Rows, notes: Sequence[str] = ()) -> Table:
 def draw_depth_arms(given: Material) -> Iterator[Product]:
     """Yield the table and the figure of depths."""
     yield "table_depth", table_depth(given.rows, given.notes)
-    yield "figure_depth", figure_depth_arms(given.rows, given.notes)
+    yield "figure_depth", figure_depth_arms(given.rows, given.published, given.notes)
 
 
 def _line(rows: Rows, frame: pd.DataFrame, arm: str, layers: int) -> tuple[Cell, ...]:
@@ -144,5 +208,5 @@ def _draw(
     ax.errorbar([k + away for k in kept], [m.mean for m in kept.values()], arms,
                 color=MODEL_COLOURS[model], marker=MODEL_MARKERS[model], markersize=4,
                 markerfacecolor="white" if small else MODEL_COLOURS[model],
-                linestyle=(0, (3, 2)) if small else "-", linewidth=1.1, capsize=2, elinewidth=1.0,
+                linestyle=DASHED if small else "-", linewidth=1.1, capsize=2, elinewidth=1.0,
                 label=f"{spell(arm)}, n = {min(counts)}", zorder=3)  # fmt: skip
