@@ -56,15 +56,20 @@ def baseline_means(
 
 
 def draw_baselines(ax: Axes, means: dict[str, float], names: Sequence[str] = DRAWN) -> None:
-    """Draw a thin line across the panel for each baseline, named at one of its ends."""
+    """Draw a thin line across the panel for each baseline, named at one of its ends.
+
+    The names are on white, so that no other baseline's line runs through them.
+    """
+    for name in (one for one in names if one in means):
+        ax.axhline(means[name], color=MUTED, linewidth=0.7, linestyle=DASHES[name], zorder=1)
     for place, name in enumerate(names):
         if name in means:
-            ax.axhline(means[name], color=MUTED, linewidth=0.7, linestyle=DASHES[name], zorder=1)
             left = place % 2 == 0  # neighbours are often close: their names stand apart
             ax.annotate(LABELS[name], (0 if left else 1, means[name]), (2 if left else -2, 1.2),
                         xycoords=("axes fraction", "data"), textcoords="offset points",
                         ha="left" if left else "right", va="bottom", size=4.8, color=MUTED,
-                        zorder=1)  # fmt: skip
+                        zorder=1.2, bbox={"facecolor": "white", "edgecolor": "none",
+                                          "pad": 0.4})  # fmt: skip
 
 
 def join_baselines(

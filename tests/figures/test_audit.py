@@ -16,8 +16,9 @@ from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.audit.samples import draw_samples, table_samples
 from repro.figures.audit.untrained import draw_untrained, table_untrained
 from repro.figures.audit.variance import draw_variance, table_variance
-from repro.figures.baselines import LABELS, baseline_means, baseline_notes
+from repro.figures.baselines import LABELS, baseline_means, baseline_notes, draw_baselines
 from repro.figures.material import Material, save_products
+from repro.figures.style import Layout, panel_page
 
 PUBLISHED = pd.DataFrame()
 
@@ -251,6 +252,13 @@ def test_baselines_are_of_the_data_seeds_that_are_shown():
     assert baseline_means(rows, 2, 3, {1, 2}) == {}
     assert baseline_notes(rows)[0].startswith("Without training, 5D, 3 layers, n = 3: x itself")
     assert baseline_notes([]) == []
+
+
+def test_no_baseline_strikes_the_name_of_another_through():
+    [[ax]] = panel_page(Layout((2, 2), (0, 0), 0.5, 0.1, 0.1, 0.5), 1, 1)[1]
+    draw_baselines(ax, {"x": 0.5, "pca": 0.51, "supervised_linear": 0.9})
+    assert [text.get_bbox_patch().get_facecolor() for text in ax.texts] == [(1, 1, 1, 1)] * 3
+    assert min(text.get_zorder() for text in ax.texts) > max(one.get_zorder() for one in ax.lines)
 
 
 def test_the_baselines_by_themselves(tmp_path):
