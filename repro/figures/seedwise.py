@@ -38,21 +38,23 @@ from repro.figures.style import (
 from repro.figures.tables import show_number
 from repro.report.statistics import mean_interval
 
-LAYOUT = Layout(panel=(6.1, 1.5), gap=(0.0, 0.52), left=0.62, right=0.12, top=0.68, bottom=0.42)
+LAYOUT = Layout(panel=(6.1, 1.5), gap=(0.0, 0.68), left=0.62, right=0.12, top=0.86, bottom=0.42)
 MODELS = ("iflow", "ivae")
-DASHED = (0, (4, 2.5))
+DASHES = {  # by paper
+    "re_iflow": (0, (4, 2.5)), "iflow": (0, (1, 1.2)), "lekanne_deprez": (0, (6, 1.5, 1, 1.5)),
+}  # fmt: skip
 LABELLED_TICKS = 20  # at most
 BOUNDS = {"ivae": "log-likelihood bound"}  # other models' log-likelihood is exact
 
 
 @dataclass(frozen=True)
 class Series:
-    """One metric of one model over data seeds, and the published mean beside it, if any."""
+    """One metric of one model over data seeds, and the papers' means beside it."""
 
     model: str
     label: str
     values: pd.Series
-    published: Found | None
+    published: Sequence[Found] = ()
     hollow: bool = False
 
 
@@ -81,12 +83,11 @@ class View:
         """A metric of a model by data seed."""
         return at_seed(self.found, model, self.layers, metric, final)
 
-    def theirs(self, model: str, metric: str) -> Found | None:
-        """The first paper's mean of a metric, where it is on the scale of ours."""
+    def theirs(self, model: str, metric: str) -> list[Found]:
+        """Each paper's mean of a metric, where it is on the scale of ours."""
         if metric == "energy" and not on_released_scale(self.frame, model):
-            return None
-        found = published_5d(self.published, model, (self.dim, self.layers), metric)
-        return next(iter(found), None)
+            return []
+        return published_5d(self.published, model, (self.dim, self.layers), metric)
 
 
 @styled
@@ -164,7 +165,7 @@ def _explanations(view: View) -> list[str]:
     frame = view.frame
     lost = not frame["done"].all()
     wanted = [(m, "mcc") for m in view.models()] + [(m, "energy") for m in view.models(True)]
-    shown = [theirs for one in wanted if (theirs := view.theirs(*one)) is not None]
+    shown = [found for one in wanted for found in view.theirs(*one)]
     return [
         "A mark is a data seed, joined where both models have it; a line is a mean, with the 95 % "
         "interval in brackets (Student-t for n up to 30, BCa bootstrap above).",
@@ -221,21 +222,26 @@ def _draw_energy(ax: Axes, view: View, model: str) -> None:
     bound = BOUNDS.get(model, "log-likelihood")
     _draw_series(ax, view.seeds, [
         Series(model, f"{name}, energy", energy, view.theirs(model, "energy")),
-        Series(model, f"{name}, {bound}", exact, None, hollow=True),
+        Series(model, f"{name}, {bound}", exact, hollow=True),
     ])  # fmt: skip
     ax.set_ylabel(f"{name}, nats a point")
 
 
 def _draw_series(ax: Axes, seeds: Sequence[int], series: Sequence[Series]) -> None:
-    handles: list[list[Line2D]] = [[], [], []]
-    for one in series:
-        colour = MODEL_COLOURS[one.model]
-        handles[0].append(_marks(ax, seeds, one, colour))
-        handles[1].append(_mean_line(ax, one, colour))
-        handles[2].append(_published_line(ax, one, colour))
-    ax.legend(handles=[handle for column in handles for handle in column], ncols=3,
+    own = [
+        [_marks(ax, seeds, one, MODEL_COLOURS[one.model]),
+         _mean_line(ax, one, MODEL_COLOURS[one.model])]
+        for one in series
+    ]  # fmt: skip
+    theirs = [
+        [_published_line(ax, found, MODEL_COLOURS[one.model]) for found in one.published]
+        for one in series
+        if one.published
+    ]
+    lines = [[*line, *(_nothing() for _ in range(3 - len(line)))] for line in (*own, *theirs)]
+    ax.legend(handles=[line[column] for column in range(3) for line in lines], ncols=3,
               loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, borderpad=0,
-              columnspacing=1.2, handlelength=1.7, labelspacing=0.25)  # fmt: skip
+              columnspacing=1.0, handlelength=1.9, labelspacing=0.2, fontsize=6.3)  # fmt: skip
 
 
 def _marks(ax: Axes, seeds: Sequence[int], one: Series, colour: str) -> Line2D:
@@ -258,14 +264,12 @@ def _mean_line(ax: Axes, one: Series, colour: str) -> Line2D:
     return Line2D([], [], color=colour, linewidth=width, label=label)
 
 
-def _published_line(ax: Axes, one: Series, colour: str) -> Line2D:
-    if one.published is None:
-        return _nothing()
-    paper, entry = one.published
-    ax.axhline(entry.value, color=colour, linewidth=0.9, linestyle=DASHED, zorder=2)
+def _published_line(ax: Axes, found: Found, colour: str) -> Line2D:
+    paper, entry = found
+    look: dict[str, Any] = {"color": colour, "linewidth": 0.9, "linestyle": DASHES[paper]}
+    ax.axhline(entry.value, zorder=2, **look)
     count = f", n = {entry.n}" if entry.n else ""
-    label = f"{PAPERS[paper]} {show_number(entry.value, 3)}{count}"
-    return Line2D([], [], color=colour, linewidth=0.9, linestyle=DASHED, label=label)
+    return Line2D([], [], label=f"{PAPERS[paper]} {show_number(entry.value, 3)}{count}", **look)
 
 
 def _nothing() -> Line2D:

@@ -53,14 +53,16 @@ def test_a_diverged_seed_is_a_cross_and_a_sentence(figure):
     assert "cross at the foot" in shown
 
 
-def test_published_means_are_lines_with_their_n(figure):
+def test_every_papers_means_are_lines_with_their_n(figure):
     mcc, energy, elbo = (
         {float(line.get_ydata()[0]) for line in ax.lines if line.get_linestyle() == "--"}
         for ax in figure.axes
     )
-    assert (mcc, energy, elbo) == ({0.7247, 0.4762}, {6.992}, {-2.1624})
+    assert mcc == {0.7247, 0.4762, 0.7241, 0.4964, 0.718, 0.483}
+    assert (energy, elbo) == ({6.992, 6.8804}, {-2.1624})
     assert "[Re] 0.725, n = 60" in legend(figure.axes[0])
     assert "[Re] 0.476, n = 57" in legend(figure.axes[0])
+    assert "Lekanne Deprez et al. 2021 0.718, n = 100" in legend(figure.axes[0])
     assert "Li et al. 2020 \N{MINUS SIGN}2.162, n = 100" in legend(figure.axes[2])
 
 
