@@ -9,7 +9,13 @@ import pytest
 
 from repro.errors import MissingResult
 from repro.figures.energies import draw_energies
-from repro.figures.energy_optimisers import draw_optimisers, fates, table_optimisers
+from repro.figures.energy_optimisers import (
+    GAUSSIAN_U1,
+    draw_optimisers,
+    fates,
+    figure_optimisers,
+    table_optimisers,
+)
 from repro.figures.energy_rows import best_gaussian, energy_frame
 from repro.figures.energy_table import explanations, published_points, table_energies
 from repro.figures.flow_gallery import figure_1, table_gallery
@@ -97,6 +103,30 @@ def test_a_runs_fate(tmp_path: Any, published: Any) -> None:
         ((0, 1), (0, 1), (1, 1)),
     ]
     assert len(save_products(draw_optimisers(Material(rows, arrays, published)), tmp_path)) == 6
+
+
+def test_the_best_gaussian_is_what_quadrature_finds() -> None:
+    side = np.linspace(-7, 7, 1401)
+    x, y = np.meshgrid(side, side)
+    modes = np.logaddexp(-0.5 * ((x - 2) / 0.6) ** 2, -0.5 * ((x + 2) / 0.6) ** 2)
+    energy = 0.5 * ((np.hypot(x, y) - 2) / 0.4) ** 2 - modes
+
+    def free_energy(mean: float, sd_x: float, sd_y: float) -> float:
+        log_q = -0.5 * ((x - mean) / sd_x) ** 2 - 0.5 * (y / sd_y) ** 2
+        log_q -= np.log(2 * np.pi * sd_x * sd_y)
+        return float((np.exp(log_q) * (log_q + energy)).sum() * (side[1] - side[0]) ** 2)
+
+    best = (1.8613, 0.3534, 0.9869)
+    assert free_energy(*best) == pytest.approx(GAUSSIAN_U1, abs=1e-4)
+    for place in range(3):
+        for step in (-0.01, 0.01):
+            near = [value + step * (i == place) for i, value in enumerate(best)]
+            assert free_energy(*near) > free_energy(*best)
+
+
+def test_the_best_gaussian_is_a_line_beside_the_optimisers() -> None:
+    [ax] = figure_optimisers([row("adam", 8, 1, -1.7)]).axes
+    assert GAUSSIAN_U1 in [line.get_ydata()[0] for line in ax.lines]
 
 
 def gallery(seed: int, kept: str | None) -> dict[str, Any]:
