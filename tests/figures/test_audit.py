@@ -11,7 +11,7 @@ from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
 from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch
 from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
-from repro.figures.audit.gap import draw_gap, gaps, table_gap
+from repro.figures.audit.gap import arm_looks, draw_gap, gaps, table_gap
 from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.audit.samples import draw_samples, table_samples
 from repro.figures.audit.untrained import draw_untrained, table_untrained
@@ -203,6 +203,13 @@ def test_the_gap_is_the_models_likelihood_less_the_true_one(tmp_path):
         path.name
         for path in save_products(draw_gap(Material(gap_rows(), None, PUBLISHED)), tmp_path)
     }
+
+
+def test_no_two_arms_of_the_gap_look_alike():
+    arms = [("ivae", "ivae"), ("ivae_mean", "ivae"), ("iflow", "iflow"), ("iflow_32", "iflow")]
+    looks = arm_looks(audit_frame([row(arm, 1, 0.5, model) for arm, model in arms]))
+    colours, markers = zip(*looks.values(), strict=True)
+    assert len(set(colours)) == len(set(markers)) == 4
 
 
 def test_rounding_is_apart_from_both_seeds(tmp_path):

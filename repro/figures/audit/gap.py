@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, runs, spell
@@ -17,7 +18,6 @@ from repro.figures.rows import Rows
 from repro.figures.style import (
     INK,
     MODEL_COLOURS,
-    MODEL_MARKERS,
     MUTED,
     Layout,
     page_title,
@@ -28,7 +28,8 @@ from repro.figures.tables import MINUS, Cell, Column, Table, show_number
 from repro.report.association import spearman
 from repro.report.statistics import mean_interval
 
-LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.62, right=0.15, top=0.42, bottom=0.78)
+LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.62, right=0.15, top=0.42, bottom=0.98)
+MARKERS = {"ivae": "sD^v<P", "iflow": "oXp*hd"}
 COLUMNS = (
     Column("arm", "arm"), Column("n", "data seeds", "count"),
     Column("mcc", "held-out MCC: mean (sd)", "spread"),
@@ -43,7 +44,7 @@ COLUMNS = (
 )  # fmt: skip
 EXPLANATION = (
     f"Log-likelihood of held-out points, exact for iFlow and a bound from importance draws for "
-    f"iVAE, {MINUS} their exact log-likelihood under the process that made them. A dot is a data "
+    f"iVAE, {MINUS} their exact log-likelihood under the process that made them. A mark is a data "
     "seed, bars are means with 95 % intervals."
 )
 
@@ -62,14 +63,15 @@ def figure_gap(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
     for place, arm in enumerate(arms):
         _draw_arm(left, frame, arm, place)
-        _draw_scatter(right, frame, arm, place)
+        _draw_scatter(right, frame, arm)
     left.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     left.set_xticks(range(len(arms)), [spell(arm) for arm in arms], rotation=30, ha="right")
     left.set_xlim(-0.5, len(arms) - 0.5)
     left.set_ylabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_xlabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_ylabel("held-out MCC")
-    right.legend(loc="best", fontsize=5.5)
+    right.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=5.5, ncols=3,
+                 borderaxespad=0)  # fmt: skip
     for ax in (left, right):
         ax.grid(axis="y")
     page_title(figure, "Held-out likelihood against the true density")
@@ -118,7 +120,7 @@ def _line(frame: pd.DataFrame, arm: str) -> tuple[Cell, ...]:
 
 
 def _draw_arm(ax: Axes, frame: pd.DataFrame, arm: str, place: int) -> None:
-    colour, marker = _look(frame, arm)
+    colour, marker = arm_looks(frame)[arm]
     gap = gaps(frame, arm)
     beside = place + np.linspace(-0.22, 0.22, max(len(gap), 1))[: len(gap)]
     ax.scatter(beside, gap, s=7, color=colour, marker=marker, alpha=0.45, linewidths=0, zorder=2)
@@ -130,15 +132,29 @@ def _draw_arm(ax: Axes, frame: pd.DataFrame, arm: str, place: int) -> None:
                     textcoords="offset points", ha="center", size=5.5, color=INK)  # fmt: skip
 
 
-def _draw_scatter(ax: Axes, frame: pd.DataFrame, arm: str, place: int) -> None:
-    colour, marker = _look(frame, arm)
+def _draw_scatter(ax: Axes, frame: pd.DataFrame, arm: str) -> None:
+    colour, marker = arm_looks(frame)[arm]
     held = by_seed(runs(frame, arm, "held_out_mcc"))
     both = pd.concat([gaps(frame, arm), held], axis=1, join="inner").to_numpy()
     if len(both):
         ax.scatter(both[:, 0], both[:, 1], s=8, color=colour, marker=marker,
-                   alpha=max(0.9 - 0.15 * place, 0.3), linewidths=0, label=spell(arm))  # fmt: skip
+                   alpha=0.75, linewidths=0, label=spell(arm))  # fmt: skip
 
 
-def _look(frame: pd.DataFrame, arm: str) -> tuple[str, str]:
-    model = str(frame.loc[frame["arm"] == arm, "model"].iloc[0])
-    return MODEL_COLOURS[model], MODEL_MARKERS[model]
+def arm_looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The colour and marker of each arm: a model's arms go from its colour to dark ones.
+
+    Arms beyond the sixth of a model begin the markers anew.
+    """
+    looks: dict[str, tuple[str, str]] = {}
+    for model in dict.fromkeys(frame["model"]):
+        own = [
+            arm
+            for arm in arms_in(frame)
+            if (frame.loc[frame["arm"] == arm, "model"] == model).all()
+        ]
+        for place, arm in enumerate(own):
+            dark = 1 - 0.6 * place / max(len(own) - 1, 1)
+            red, green, blue = (dark * part for part in to_rgb(MODEL_COLOURS[model]))
+            looks[arm] = to_hex((red, green, blue)), MARKERS[model][place % 6]
+    return looks
