@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repro.config.compose import Composition
 from repro.config.tree import conf_folder
@@ -18,6 +19,7 @@ from repro.figures.registry import FIGURES
 from repro.runner.asked import asked_rows, baseline_rows
 from repro.runner.launch import cores
 from repro.runner.plan import open_store
+from repro.runner.takeover import SHARING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,12 +83,28 @@ def draw(composition: Composition) -> list[Path]:
         notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
     products = FIGURES[composition.about.figures]
     folder = store.paths.figures / composition.experiment
-    rows += baseline_rows(composition, store)
+    rows += untrained_rows(composition)
     published = _published(conf_folder() / "published")
     given = Material(
         rows, lambda row: store.load_arrays(dict(row)), published, notes, composition.scale
     )
     return save_products(products(given), folder)
+
+
+def untrained_rows(composition: Composition) -> list[dict[str, Any]]:
+    """The baselines of an experiment's data sets: those of its own scale, else of another's.
+
+    A baseline depends on its data set alone, so that any scale with the same one will do.
+
+    Raises:
+        StoreError: a result file that cannot be read.
+    """
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for scale in dict.fromkeys((composition.scale, *SHARING)):
+        for row in baseline_rows(composition, open_store(composition.results, scale)):
+            data = json.dumps(row["config"]["data"], sort_keys=True)
+            found.setdefault((data, row["data_seed"]), row)
+    return list(found.values())
 
 
 @functools.cache

@@ -28,9 +28,8 @@ TOP = 1.0  # nats
 GAUSSIAN_U1 = -0.9751  # nats; the least free energy of one Gaussian on U1, by quadrature
 MODES = "Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %."
 EXPLANATION = (
-    f"A dot a run. {MODES} "
-    f"Lines: the optimum, and dotted the best that one Gaussian can reach ({show_number(GAUSSIAN_U1, 3)}). "
-    "Diverged runs, and those above 1 nat, stand at the top."
+    f"A dot a run. {MODES} Lines: the optimum, and dotted the best that one Gaussian can reach "
+    f"({show_number(GAUSSIAN_U1, 3)}). Diverged runs, and those above 1 nat, stand at the top."
 )
 COLUMNS = (
     Column("rate", "learning rate"), Column("arm", "optimiser", labels={k: v.replace("\n", " ")

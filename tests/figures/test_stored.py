@@ -9,6 +9,7 @@ import pytest
 
 import repro
 from repro.config.compose import compose_all
+from repro.drawing import untrained_rows
 from repro.jobs import SeedPair
 from repro.runner.paths import StorePaths
 from repro.runner.store import Store
@@ -58,3 +59,19 @@ def test_figures_need_no_torch_and_a_second_call_changes_no_byte(results):
     assert drawn(results, "2") == first, "only files whose bytes differ are written"
     table = (results / "paper" / "figures" / "per_dimension" / "table_1.md").read_text()
     assert "Incomplete: 4 of 120 runs are stored." in table
+
+
+def test_baselines_of_another_scale_stand_beside_the_same_data_sets(tmp_path):
+    asked, made = (
+        compose_all([f"experiment={name}", f"scale={scale}", f"paths.results={tmp_path}"])[0]
+        for name, scale in (("audit_depth_5d", "reduced"), ("baselines", "paper"))
+    )
+    wanted = {cell.config["data"]["layers"] for cell in asked.cells}
+    [cell] = [c for c in made.cells if c.config["data"]["dim"] == 5
+              and c.config["data"]["layers"] == min(wanted)]  # fmt: skip
+    row = {"schema": 1, "id": cell.id, "task": made.task, "data_seed": 1, "model_seed": 1,
+           "status": "done", "arrays": None, "config": cell.config, "provenance": {}}  # fmt: skip
+    for scale, value in (("paper", 0.5), ("reduced", 0.6)):
+        store = Store(StorePaths(tmp_path, scale))
+        store.append(made.task, [row | {"metrics": {"mcc_x": value}}])
+        assert [one["metrics"]["mcc_x"] for one in untrained_rows(asked)] == [value]
