@@ -70,7 +70,8 @@ class Pack(TrainedPack):
         """`done` with the seed's metrics, or `diverged` with the iteration."""
         pair, data, loss = self.seeds[index], self.data[index], float(self.losses[index])
         if (iteration := self.diverged_at(index)) is not None or not np.isfinite(loss):
-            return Outcome(pair, "diverged", {"diverged_at": iteration or self.fit.iteration})
+            at = self.fit.iteration if iteration is None else iteration
+            return Outcome(pair, "diverged", {"diverged_at": at})
         nll = loss + float(np.log(_deviations(data.train)).sum())
         metrics = {
             "nll_nats": nll,

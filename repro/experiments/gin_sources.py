@@ -74,7 +74,8 @@ class Pack(TrainedPack):
         test = self.latents["test"][index]
         finite = all(np.isfinite(z[index]).all() for z in self.latents.values())
         if (iteration := self.diverged_at(index)) is not None or not finite:
-            return Outcome(pair, "diverged", {"diverged_at": iteration or self.fit.iteration})
+            at = self.fit.iteration if iteration is None else iteration
+            return Outcome(pair, "diverged", {"diverged_at": at})
         train = score(data.train, self.latents["train"][index])
         metrics = {
             **score(data.test, test),

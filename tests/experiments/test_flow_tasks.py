@@ -1,5 +1,7 @@
 """The tasks on flows: exact checks, GIN and densities, on tiny configs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,16 @@ def test_a_density_is_scored_by_its_best_state_in_the_data_s_own_units(tree):
     assert metrics["gap_nats"] == pytest.approx(metrics["nll_nats"] - metrics["entropy_nats"])
     assert metrics["gap_nats"] > 0
     assert 0 <= metrics["best_iteration"] < 4
+
+
+@pytest.mark.parametrize("task", [gin_sources, density_fit])
+@pytest.mark.parametrize(("first", "told"), [(0, 0), (3, 3), (-1, 9)])
+def test_a_loss_lost_at_the_first_update_is_told_as_such(task, first, told):
+    pack = task.Pack.__new__(task.Pack)
+    pack.seeds, pack.data, pack.losses = PAIRS[:1], [None], [float("nan")]
+    pack.latents = {part: np.full((1, 2, 2), np.nan) for part in ("train", "test")}
+    pack.fit = SimpleNamespace(diverged_at=[first], iteration=9)
+    assert pack.outcome(0).metrics == {"diverged_at": told}
 
 
 @pytest.mark.parametrize(
