@@ -20,10 +20,11 @@ from repro.figures.bounds_rows import (
     tighter_notes,
 )
 from repro.figures.compared import minus_published
+from repro.figures.inference import over_images
 from repro.figures.latents import LoadArrays
 from repro.figures.published import Published
 from repro.figures.tables import MINUS, Cell, Column, Table
-from repro.report.statistics import BOOTSTRAP_RESAMPLES, Interval, mean_interval
+from repro.report.statistics import Interval, mean_interval
 
 PAPER, EXPERIMENT = "rezende_mohamed", "mnist_bounds"
 MEASURES = {"free_energy": "F", "gap": f"F {MINUS} ({MINUS}ln p)", "nll": f"{MINUS}ln p"}
@@ -159,7 +160,7 @@ def gain_table(
         tuple(lines),
         (
             "Ours: paired by model seed, with Student-t intervals; the interval over test images "
-            "is a seeded percentile bootstrap of the per-image difference, a mean over seeds.",
+            "is a seeded BCa bootstrap of the per-image difference, a mean over seeds.",
             *tighter_notes(frame),
             *notes,
         ),
@@ -246,19 +247,16 @@ def _own_gain(
 def _over_images(
     none: pd.Series, long: pd.Series, load_arrays: LoadArrays
 ) -> tuple[float, float] | None:
-    """A bootstrap interval over test images of the mean gain; None where no arrays are kept."""
+    """An interval over test images of the mean gain; None where no arrays are kept."""
     rows = [*none, *long]
     if any(row["arrays"] is None for row in rows):
         return None
     before, after = (
-        np.stack([load_arrays(row)["nll"].astype(np.float64) for row in part]).mean(axis=0)
+        np.stack([load_arrays(row)["nll"].astype(np.float64) for row in part])
         for part in (none, long)
     )
-    gains, draws = np.asarray(before - after), np.random.default_rng(0)
-    means = [gains[draws.integers(0, len(gains), len(gains))].mean()
-             for _ in range(min(BOOTSTRAP_RESAMPLES, 2000))]  # fmt: skip
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
+    found = over_images(before - after)
+    return found.low, found.high
 
 
 def _theirs(published: pd.DataFrame, paper: str, flow: str, length: int) -> Published | None:

@@ -11,6 +11,7 @@ from scipy import stats
 
 STUDENT_T_UP_TO = 30
 BOOTSTRAP_RESAMPLES = 9999
+AT_ONCE = 10_000_000  # numbers that a bootstrap holds in memory; its result does not depend on it
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def _bca(sample: NDArray[np.float64], level: float, seed: int) -> tuple[float, f
         n_resamples=BOOTSTRAP_RESAMPLES,
         confidence_level=level,
         method="BCa",
+        batch=max(1, AT_ONCE // sample.size),
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(found.low), float(found.high)

@@ -19,6 +19,7 @@ from repro.figures.bounds_rows import (
 from repro.figures.bounds_tables import check_table, gain_table, table_2, table_3
 from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
+from repro.report.statistics import mean_interval
 
 PUBLISHED = Path(__file__).parents[2] / "conf" / "published"
 
@@ -153,6 +154,17 @@ def test_the_gain_by_more_samples_stands_beside_it(tmp_path, published):
     assert (line[7], line[9]) == (pytest.approx(4.0), pytest.approx(3.0))
     paths = save_products(draw_training_length(Material(rows, load, published)), tmp_path)
     assert {path.stem for path in paths} == {"figure_length", "table_length"}
+
+
+def test_the_gain_over_images_has_the_house_s_interval(published):
+    def arrays(row):  # gains of 0, 1, 2, ... 39 nats by image
+        return {"nll": np.arange(40.0) * (row["config"]["model"]["flow_length"] == 0)}
+
+    table = gain_table(bounds_frame(make_rows()), arrays, published)
+    ours = next(row for row in table.rows if row[0] == "planar" and "log-joint" in row[1])
+    expected = mean_interval(np.arange(40.0))
+    assert expected.method == "bca-bootstrap"
+    assert ours[6] == (expected.low, expected.high)
 
 
 def test_the_check_and_the_lost_run_are_shown(published):

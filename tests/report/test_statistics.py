@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from repro.report import statistics
 from repro.report.statistics import (
     difference_from,
     mean_interval,
@@ -44,6 +45,13 @@ def test_large_samples_are_scipys_bca_and_seeded():
     assert interval.method == "bca-bootstrap"
     assert interval == mean_interval(values, seed=3)
     assert interval != mean_interval(values, seed=4)
+
+
+def test_a_bootstrap_in_parts_is_the_same_one(monkeypatch):
+    values = np.random.default_rng(5).gamma(2.0, size=50)
+    whole = mean_interval(values)
+    monkeypatch.setattr(statistics, "AT_ONCE", 5000)
+    assert mean_interval(values) == whole
 
 
 def test_bca_leans_to_the_long_tail():
