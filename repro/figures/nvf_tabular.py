@@ -82,7 +82,7 @@ NSF_ROW_SD = {"POWER": 2.3, "GAS": 3.2, "HEPMASS": 6.3, "MINIBOONE": 14.2, "BSDS
 
 
 @dataclass(frozen=True)
-class Paired:
+class LikelihoodDifference:
     """A difference of two models' log-likelihoods: over test rows, and over runs."""
 
     mean: float
@@ -179,7 +179,7 @@ def _our_line(frame: pd.DataFrame, data: str, arm: str) -> tuple[Cell, ...]:
 
 def paired_differences(
     frame: pd.DataFrame, load_arrays: LoadArrays
-) -> dict[tuple[str, str, str], Paired]:
+) -> dict[tuple[str, str, str], LikelihoodDifference]:
     """Differences row by row of the models in `PAIRS`, by data set, first and second model.
 
     Runs are paired by their model seed; each test row's difference is its mean over the runs.
@@ -193,7 +193,9 @@ def paired_differences(
                 each = np.stack([kept[first][seed] - kept[second][seed] for seed in both])
                 by_row = each.mean(axis=0)
                 se = float(by_row.std(ddof=1) / len(by_row) ** 0.5)
-                found[data, first, second] = Paired(float(by_row.mean()), se, each.mean(axis=1))
+                found[data, first, second] = LikelihoodDifference(
+                    float(by_row.mean()), se, each.mean(axis=1)
+                )
     return found
 
 
@@ -211,7 +213,7 @@ def _log_likelihoods(
 
 
 def differences_table(
-    found: Mapping[tuple[str, str, str], Paired], notes: Sequence[str] = ()
+    found: Mapping[tuple[str, str, str], LikelihoodDifference], notes: Sequence[str] = ()
 ) -> Table:
     """Paired differences of log-likelihoods, over test rows and over training runs."""
     lines = []
@@ -237,7 +239,7 @@ def _runs_interval(runs: np.ndarray) -> tuple[float, float] | None:
 
 def audit_table(
     frame: pd.DataFrame,
-    found: Mapping[tuple[str, str, str], Paired],
+    found: Mapping[tuple[str, str, str], LikelihoodDifference],
     published: pd.DataFrame,
     notes: Sequence[str] = (),
 ) -> Table:
@@ -283,7 +285,7 @@ def _listed(frame: pd.DataFrame, metric: str) -> str | None:
 
 @styled
 def figure_differences(
-    found: Mapping[tuple[str, str, str], Paired], notes: Sequence[str] = ()
+    found: Mapping[tuple[str, str, str], LikelihoodDifference], notes: Sequence[str] = ()
 ) -> Figure:
     """Paired differences with their intervals over training runs, a panel a data set."""
     names = present([key[0] for key in found], DATA) or ["none"]
