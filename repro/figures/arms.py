@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from repro.errors import MissingResult
+from repro.figures.lost import lost_sentences
 from repro.figures.rows import Rows, records
 
 Values = dict[int, float]  # data seed -> the mean over its model seeds
@@ -44,11 +45,5 @@ def differences(first: Values, second: Values) -> list[float]:
 
 def lost_notes(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> list[str]:
     """A sentence for each arm with diverged runs."""
-    notes = []
-    for arm in dict.fromkeys(str(row.get("arm") or "") for row in rows):
-        own = [row for row in rows if str(row.get("arm") or "") == arm]
-        lost = [row for row in own if row["status"] != "done"]
-        if lost:
-            name = labels.get(arm, arm) or "runs"
-            notes.append(f"{name}: {len(lost)} of {len(own)} runs diverged; in no mean.")
-    return notes
+    arms = [(str(row.get("arm") or ""), row["status"] == "done") for row in rows]
+    return lost_sentences((labels.get(arm, arm) or "runs", done) for arm, done in arms)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from repro.figures.lost import lost_sentences
 from repro.figures.rows import Rows, records
 
 TARGETS = {"u1": "U1", "u2": "U2", "u3": "U3", "u4": "U4"}
@@ -63,17 +64,12 @@ def best_gaussian(frame: pd.DataFrame, target: str) -> float | None:
 
 
 def lost_notes(frame: pd.DataFrame) -> list[str]:
-    """Return a sentence for each arm with diverged runs."""
-    notes = []
-    for (target, arm, length), group in frame.groupby(["target", "arm", "length"], sort=False):
-        lost = int((~group["done"]).sum())
-        if lost:
-            name = ARMS.get(str(arm), str(arm))
-            notes.append(
-                f"{TARGETS[str(target)]}, {name}, K = {length}: {lost} of {len(group)} runs "
-                "diverged; counted, and in no mean."
-            )
-    return notes
+    """Return a sentence for each target, arm and length with diverged runs."""
+    return lost_sentences(
+        (f"{TARGETS[run['target']]}, {ARMS.get(run['arm'], run['arm'])}, K = {run['length']}",
+         run["done"])
+        for run in frame.to_dict("records")
+    )  # fmt: skip
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.lost import lost_sentences
 from repro.figures.rows import Rows, records
 from repro.nested import flatten
 from repro.report.statistics import Interval, mean_interval
@@ -102,13 +103,11 @@ def present(values: Sequence[Any], order: Mapping[str, Any]) -> list[str]:
 
 def lost_notes(frame: pd.DataFrame) -> list[str]:
     """A sentence for each arm with diverged runs."""
-    notes = []
-    for arm in present(list(frame["arm"]), ARMS):
-        own = frame[frame["arm"] == arm]
-        lost = int((~own["done"]).sum())
-        if lost:
-            notes.append(f"{ARMS.get(arm, arm)}: {lost} of {len(own)} runs diverged; in no mean.")
-    return notes
+    return lost_sentences(
+        (ARMS.get(arm, arm), done)
+        for arm in present(list(frame["arm"]), ARMS)
+        for done in frame.loc[frame["arm"] == arm, "done"]
+    )
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,9 @@ def test_a_data_seed_s_value_is_the_mean_over_its_model_seeds_without_the_diverg
     ]
     assert by_data_seed(rows, "m") == {1: 5.0, 2: 2.0}
     assert differences({1: 5.0, 2: 2.0}, {2: 0.5, 9: 1.0}) == [1.5]
-    assert lost_notes(rows, {"a": "arm A"}) == ["arm A: 1 of 4 runs diverged; in no mean."]
+    assert lost_notes(rows, {"a": "arm A"}) == [
+        "arm A: 1 of 4 runs diverged; counted, and in no mean."
+    ]
 
 
 def test_gin_s_table_compares_both_arms_by_data_seed():
