@@ -76,8 +76,12 @@ def _tear(arena: Arena) -> int:
         whole = [line for line in lines if line.endswith(b"\n")]
         if not whole:
             return 0
-        with path.open("ab") as file:
-            file.write(whole[-1][: arena.rng.randint(1, len(whole[-1]) - 2)])
+        torn = whole[-1][: arena.rng.randint(1, len(whole[-1]) - 2)]
+        try:
+            with path.open("ab") as file:
+                file.write(torn)
+        except OSError:  # another fault of the round has filled the disk or closed the file
+            return 0
     return 1
 
 
