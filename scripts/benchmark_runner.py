@@ -31,6 +31,7 @@ os.environ["PYTHONPATH"] = str(ROOT / "scripts")  # where workers find `nothing`
 from repro import cli  # noqa: E402
 from repro.config.compose import compose_all  # noqa: E402
 from repro.jobs import Context, Job, Outcome, SeedPair  # noqa: E402
+from repro.runner.launch import LocalOptions  # noqa: E402
 from repro.runner.local import run_local  # noqa: E402
 from repro.runner.paths import StorePaths  # noqa: E402
 from repro.runner.plan import jobs as make_jobs  # noqa: E402
@@ -135,7 +136,7 @@ def _dispatch(count: int) -> tuple[str, str, str]:
                 for n in range(jobs)
             ]  # fmt: skip
             before = time.perf_counter()
-            summary = run_local(todo, store, {"workers": 1}, Reporter())
+            summary = run_local(todo, store, LocalOptions(), Reporter())
             took.append(time.perf_counter() - before)
             if summary.done != jobs:
                 raise RuntimeError(summary.sentence())

@@ -451,8 +451,8 @@ def test_run_hands_over_what_is_missing_and_points_to_the_figures(
     code, out, _ = out_of(capsys, "run", f"experiment={NAME}", "launcher.workers=2", "threads=1")
     assert code == 0
     assert sum(len(job.seeds) for job in launched["jobs"]) == 7
-    assert launched["options"][0]["workers"] == 2
-    assert launched["options"][0]["threads"] == 1
+    assert launched["options"][0].workers == 2
+    assert launched["options"][0].threads == 1
     assert f"repro figures experiment={NAME} launcher.workers=2 threads=1\n" in out
 
 

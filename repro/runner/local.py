@@ -32,7 +32,7 @@ _HELD_PAUSE = 2.0
 def run_local(
     jobs: Sequence[Job],
     store: Store,
-    launcher_options: LocalOptions | Mapping[str, Any],
+    options: LocalOptions,
     reporter: Reporter,
 ) -> Summary:
     """Runs what is missing of `jobs`, the longest first, and says what became of every seed.
@@ -40,10 +40,8 @@ def run_local(
     Ctrl-C asks the workers to write checkpoints and stop; a second one kills them.
 
     Raises:
-        ConfigError: An option of the launcher makes no sense.
         StoreError: The store cannot be read, locked or written.
     """
-    options = LocalOptions.of(launcher_options)
     run = _Run(store, options, reporter)
     run.enlist(jobs)
     try:
@@ -112,8 +110,7 @@ class _Run:
         wanted = [ticket.job.options for ticket in self.queue]
         if not wanted:
             return []
-        devices = {str(options.get("device") or "auto") for options in wanted}
-        return self.options.environments(devices, wanted[0].get("threads"))
+        return self.options.environments(wanted[0].get("threads"))
 
     # -- the loop ------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from repro.config.compose import Composition
 from repro.jobs import Cell, Job, SeedPair
 from repro.runner import checkpoints
+from repro.runner.launch import LocalOptions
 from repro.runner.memory import mib_a_worker, seeds_that_fit
 from repro.runner.paths import StorePaths
 from repro.runner.sharing import local_options
@@ -66,8 +67,7 @@ class PlannedCell:
     @functools.cached_property
     def workers(self) -> int:
         """How many jobs run at a time."""
-        options = local_options(self.composition.launcher, self.composition.run)
-        return int(options["workers"])
+        return local_options(self.composition.launcher, self.composition.run).workers
 
     @property
     def expected_seconds(self) -> float:
@@ -177,7 +177,7 @@ def _jobs(same: Sequence[PlannedCell], memory: Memory) -> list[Job]:
     options = local_options(launcher, composition.run)
     groups = checkpoints.groups(first.paths, cell.id)
     largest = _largest_pack(cell.mib_per_seed, launcher, options, memory)
-    packs = pack(left, groups, options["workers"], launcher["seeds_per_pack"], largest)
+    packs = pack(left, groups, options.workers, launcher["seeds_per_pack"], largest)
     label = cell.arm or cell.config["model"]["name"]
     own = {"label": label, **_kept(same)}
     return [
@@ -210,15 +210,15 @@ def kept_by_any(same: Iterable[PlannedCell], key: str = "keep_arrays") -> bool |
 
 
 def _largest_pack(
-    mib_per_seed: float, launcher: Mapping[str, Any], options: Mapping[str, Any], memory: Memory
+    mib_per_seed: float, launcher: Mapping[str, Any], options: LocalOptions, memory: Memory
 ) -> int:
     """The most seeds for which a worker, here or on a cluster, has the memory and the use."""
     if launcher["name"] == "slurm":
         on_gpu = launcher["gpus_per_task"] > 0
         mib = None if on_gpu else 1024.0 * launcher["memory_gb"]  # a GPU's is not known here
     else:
-        on_gpu = bool(options["gpus"])
-        mib = memory(options["workers"], tuple(options["gpus"]))
+        on_gpu = bool(options.gpus)
+        mib = memory(options.workers, options.dealt)
     largest = LARGEST_GPU_PACK if on_gpu else LARGEST_PACK
     return min(largest, seeds_that_fit(mib_per_seed, mib) or largest)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repro.errors import ConfigError
-from repro.runner.launch import cores, visible_gpus
-
-PASSED_ON = ("retries", "on_error")
+from repro.runner.launch import LocalOptions, cores, visible_gpus
 
 
-def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """The local launcher's options: `gpus` with one entry a worker, or `workers` on the CPU.
+def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> LocalOptions:
+    """The local launcher's options, from the launcher's and the run's section of a config.
 
     On CPUs there is a worker a core, of one thread each, unless the config says otherwise: seeds
     share nothing, so processes beat threads, which would wait for each other at every operation.
@@ -27,18 +24,18 @@ def local_options(launcher: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
     """
     if launcher["name"] == "slurm":
         _check_cluster(launcher["gpus_per_task"], run["device"])
-        return {"workers": launcher["parallel"]}
+        return LocalOptions(workers=launcher["parallel"])
     gpus = _gpus(launcher, run["device"])
-    count = launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or _cpu_workers(run)
-    return {
-        "workers": count,
-        "gpus": list(itertools.islice(itertools.cycle(gpus), count)),
-        "threads": run["threads"],
-        **{name: launcher[name] for name in PASSED_ON},
-    }
+    return LocalOptions(
+        workers=launcher["workers"] or len(gpus) * launcher["workers_per_gpu"] or _workers(run),
+        gpus=gpus,
+        threads=run["threads"],
+        retries=launcher["retries"],
+        on_error=launcher["on_error"],
+    )
 
 
-def _cpu_workers(run: Mapping[str, Any]) -> int:
+def _workers(run: Mapping[str, Any]) -> int:
     return max(1, cores() // (run["threads"] or 1))
 
 

@@ -22,6 +22,7 @@ from repro.data.registry import load_registry
 from repro.errors import ConfigError, DataError, JobFailed, MissingResult, StoreError
 from repro.jobs import Interrupted, Job, SeedPair
 from repro.runner.durations import duration
+from repro.runner.launch import LocalOptions
 from repro.runner.local import run_local
 from repro.runner.needs import Registered, told
 from repro.runner.overview import aligned, tell
@@ -175,10 +176,9 @@ class Verifier:
         compared = compare(one.row, rows[0], self.rules)
         return Verification(one, rows[0], tuple(compared), self.rules.rule_for(one.row))
 
-    def _launcher(self) -> dict[str, Any]:
+    def _launcher(self) -> LocalOptions:
         options = local_options(self.composition.launcher, self.composition.run)
-        threads = options["threads"] or 1
-        return options | {"workers": 1, "gpus": options["gpus"][:1], "threads": threads}
+        return replace(options, workers=1, threads=options.threads or 1)
 
     def _job(self, one: Candidate) -> Job:
         row = one.row

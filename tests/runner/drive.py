@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from repro.runner.launch import LocalOptions
 from repro.runner.local import run_local
 from repro.runner.paths import StorePaths
 from repro.runner.progress import LineReporter
@@ -13,6 +14,6 @@ from repro.runner.store import Store
 
 jobs = [decode_job(json.dumps(job).encode()) for job in json.loads(Path(sys.argv[2]).read_text())]
 store = Store(StorePaths(Path(sys.argv[1]), "smoke"))
-summary = run_local(jobs, store, {"workers": int(sys.argv[3])}, LineReporter(sys.stderr))
+summary = run_local(jobs, store, LocalOptions(workers=int(sys.argv[3])), LineReporter(sys.stderr))
 sys.stdout.write(json.dumps({**Counter(summary.states.values()), "ok": summary.ok}))
 sys.exit(0 if summary.ok else 1)

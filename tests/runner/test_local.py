@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from repro.errors import ConfigError
 from repro.jobs import Job
 from repro.runner import local, memory
 from repro.runner.launch import LocalOptions, cores
@@ -50,7 +49,7 @@ def run(store: Store) -> Callable[..., tuple[Summary, Recorder]]:
 
     def call(jobs: list[Job], **options: Any) -> tuple[Summary, Recorder]:
         told = Recorder()
-        return run_local(jobs, store, {"workers": 1, **options}, told), told
+        return run_local(jobs, store, LocalOptions(**options), told), told
 
     return call
 
@@ -188,7 +187,7 @@ def test_patience_begins_anew_when_others_have_given_seeds_back(
         def job_running(self, slot: int, seeds: int, resumed: bool) -> None:
             held[1].release()
 
-    summary = run_local([job], store, {"workers": 1}, Rival())
+    summary = run_local([job], store, LocalOptions(), Rival())
     assert (summary.done, summary.held) == (2, 0)
 
 
@@ -245,10 +244,13 @@ def test_a_worker_stopped_by_someone_else_is_replaced(
 
 
 def test_a_worker_that_cannot_start_ends_the_run_and_says_why(
-    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], store: Store
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    environment = {"PYTHONHOME": "/nowhere"}
-    summary, _ = run(some_jobs(make_job, 3), environment=environment)
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    summary, _ = run(some_jobs(make_job, 3))
     assert "could not start" in summary.trouble
     assert (summary.left, len(summary.failed), summary.ok) == (4, 1, False)
     assert "encodings" in store.failures(f"{0:012d}")[0].traceback
@@ -333,7 +335,7 @@ def test_an_interrupt_promises_checkpoints_only_where_they_are_kept(
     make_job: Callable[..., Job], store: Store, minutes: float | None, goes_on: bool
 ) -> None:
     told = Recorder()
-    begun = local._Run(store, LocalOptions.of({"workers": 1}), told)
+    begun = local._Run(store, LocalOptions(), told)
     job = make_job(options={"checkpoint_minutes": minutes})
     begun.slots = [local._Slot(0, {}, ticket=local._Ticket(job))]
     begun._interrupted()
@@ -360,7 +362,10 @@ def test_a_second_ctrl_c_ends_a_job_that_will_not_stop(
 
 
 def test_a_worker_killed_while_it_starts_is_replaced(
-    run: Callable[..., tuple[Summary, Recorder]], make_job: Callable[..., Job], fake: Path
+    run: Callable[..., tuple[Summary, Recorder]],
+    make_job: Callable[..., Job],
+    fake: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (fake / "sitecustomize.py").write_text(
         "import os, signal, pathlib\n"
@@ -369,8 +374,8 @@ def test_a_worker_killed_while_it_starts_is_replaced(
         "    first.touch()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    environment = {"PYTHONPATH": f"{fake}:{os.environ['PYTHONPATH']}"}
-    summary, told = run([make_job()], environment=environment)
+    monkeypatch.setenv("PYTHONPATH", f"{fake}:{os.environ['PYTHONPATH']}")
+    summary, told = run([make_job()])
     assert (summary.done, summary.ok, summary.trouble) == (2, True, None)
     assert any("A new worker" in note for note in told.notes)
 
@@ -411,9 +416,9 @@ def test_locks_can_be_elsewhere(
     tmp_path: Path, make_job: Callable[..., Job], fake: Path, log: Callable[[str], list[str]]
 ) -> None:
     paths = StorePaths(tmp_path / "results", "smoke", locks=tmp_path / "locks")
-    summary = run_local([make_job(how="fail")], Store(paths), {"workers": 1}, Reporter())
+    summary = run_local([make_job(how="fail")], Store(paths), LocalOptions(), Reporter())
     assert len(summary.failed) == 1
-    summary = run_local([make_job()], Store(paths), {"workers": 1}, Reporter())
+    summary = run_local([make_job()], Store(paths), LocalOptions(), Reporter())
     assert summary.done == 2
     assert list((tmp_path / "results").rglob("*.lock")) == []
     assert len(list((tmp_path / "locks").rglob("*.lock"))) == 4  # two claims, rows, failures
@@ -423,39 +428,13 @@ def test_locks_can_be_elsewhere(
 
 
 def test_threads_are_shared_out_and_gpus_are_shown_one_each() -> None:
-    options = LocalOptions.of(
-        {"name": "local", "workers": 2, "gpus": None, "seeds_per_pack": None}
-    )
-    for found in options.environments({"cpu"}):
+    for found in LocalOptions(workers=2).environments():
         assert found["CUDA_VISIBLE_DEVICES"] == ""
         assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == str(max(1, cores() // 2))
-    shown = [
-        [found["CUDA_VISIBLE_DEVICES"] for found in LocalOptions.of(given).environments({"auto"})]
-        for given in ({"gpus": "0,2"}, {"gpus": [0, 2], "workers_per_gpu": 2}, {"gpus": []})
-    ]
-    assert shown == [["0", "2"], ["0", "2", "0", "2"], [""]]
-    (only,) = LocalOptions(threads=3).environments({"cpu"}, threads=5)
+    options = LocalOptions(workers=3, gpus=("0", "2"))
+    assert options.dealt == ("0", "2", "0")
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in options.environments()] == ["0", "2", "0"]
+    (only,) = LocalOptions(threads=3).environments(threads=5)
     assert only["OMP_NUM_THREADS"] == "3"
-    (only,) = LocalOptions().environments({"cpu"}, threads=5)
+    (only,) = LocalOptions().environments(threads=5)
     assert only["OMP_NUM_THREADS"] == "5"
-
-
-def test_visible_gpus_are_taken_where_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
-    shown = LocalOptions().environments({"auto"})
-    assert [found["CUDA_VISIBLE_DEVICES"] for found in shown] == ["1", "3"]
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"worker": 2}, "Did you mean 'workers'"),
-        ({"workers": 0}, "whole number from 1"),
-        ({"retries": -1}, "whole number from 0"),
-        ({"on_error": "ignore"}, "continue or stop"),
-        ({"gpus": {"a": 1}}, "null for all"),
-    ],
-)
-def test_wrong_options_are_refused_with_a_remedy(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        LocalOptions.of(given)

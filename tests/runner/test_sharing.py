@@ -23,23 +23,23 @@ def shared(
     monkeypatch.setattr(sharing, "cores", lambda: 6)
     run = {"device": device, "threads": threads}
     options = sharing.local_options({**LAUNCHER, **launcher}, run)
-    return options["workers"], options["gpus"]
+    return options.workers, options.dealt
 
 
 @pytest.mark.parametrize(
     ("visible", "options", "expected"),
     [
-        ("", {}, (6, [])),
-        ("", {"threads": 2}, (3, [])),
-        ("", {"threads": 8}, (1, [])),
-        ("", {"workers": 3}, (3, [])),
-        ("0,1", {}, (2, ["0", "1"])),
-        ("0,1", {"workers_per_gpu": 2}, (4, ["0", "1", "0", "1"])),
-        ("0,1", {"workers": 3}, (3, ["0", "1", "0"])),
-        ("0,1", {"workers": 1}, (1, ["0"])),
-        ("0,1", {"gpus": [1]}, (1, ["1"])),
-        ("0,1", {"device": "cpu"}, (6, [])),
-        ("0,1", {"device": "cpu", "gpus": [1], "workers": 2}, (2, [])),
+        ("", {}, (6, ())),
+        ("", {"threads": 2}, (3, ())),
+        ("", {"threads": 8}, (1, ())),
+        ("", {"workers": 3}, (3, ())),
+        ("0,1", {}, (2, ("0", "1"))),
+        ("0,1", {"workers_per_gpu": 2}, (4, ("0", "1", "0", "1"))),
+        ("0,1", {"workers": 3}, (3, ("0", "1", "0"))),
+        ("0,1", {"workers": 1}, (1, ("0",))),
+        ("0,1", {"gpus": [1]}, (1, ("1",))),
+        ("0,1", {"device": "cpu"}, (6, ())),
+        ("0,1", {"device": "cpu", "gpus": [1], "workers": 2}, (2, ())),
     ],
 )
 def test_workers_are_dealt_to_gpus_in_turn(
@@ -59,11 +59,11 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_cluster_s_tasks_without_gpus_cannot_use_one() -> None:
     launcher = {"name": "slurm", "gpus_per_task": 0, "parallel": 4}
-    assert sharing.local_options(launcher, {"device": "auto"})["workers"] == 4
+    assert sharing.local_options(launcher, {"device": "auto"}).workers == 4
     with pytest.raises(ConfigError, match=r"gpus_per_task=0; write device=cpu"):
         sharing.local_options(launcher, {"device": "cuda"})
 
 
 def test_the_launcher_takes_the_options() -> None:
     options = sharing.local_options(LAUNCHER, {"device": "cpu", "threads": 2})
-    assert LocalOptions.of(options).threads == 2
+    assert options == LocalOptions(workers=options.workers, threads=2)

@@ -71,7 +71,7 @@ def test_options_become_parameters_and_an_environment() -> None:
     assert "gpus_per_node" not in found
     assert environment(LAUNCHER, None)["OMP_NUM_THREADS"] == "2"
     assert environment(LAUNCHER, 1)["OMP_NUM_THREADS"] == "1"
-    assert local_options(LAUNCHER, {"device": "cpu", "threads": None})["workers"] == 3
+    assert local_options(LAUNCHER, {"device": "cpu", "threads": None}).workers == 3
 
 
 @pytest.mark.parametrize(
