@@ -31,7 +31,14 @@ ALLOWED = {
     "runner": {"runner", "experiments.registry", "config", "data.registry"},
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "runner.store", "runner.rows"},
-    "claims": {"claims", "report", "figures.published", "config.nearest", "config.seeds"},
+    "claims": {
+        "claims",
+        "report",
+        "figures.published",
+        "config.nearest",
+        "config.schema",
+        "config.seeds",
+    },
     "page": {"page", "claims", "report", "figures", "config", "runner"},
 }
 TORCH_FREE = {"data", "metrics", "config", "runner", "report", "figures", "claims", "page"}

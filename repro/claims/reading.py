@@ -16,6 +16,7 @@ from repro.claims.registry import STATISTICS
 from repro.claims.sample import UNITS
 from repro.claims.schema import COMPARISONS, REDUCTIONS, Claim, Number, Primary, Rule, Selection
 from repro.config.nearest import suggestion
+from repro.config.schema import SCALES
 from repro.config.seeds import parse_seeds
 from repro.errors import ConfigError
 from repro.figures.published import IDENTITY, REQUIRED, find_published
@@ -27,7 +28,6 @@ PLAIN_KEYS = (
     "id", "paper", "sentence", "source", "stated", "family", "n", "note", "command",
 )  # fmt: skip
 NEEDED = ("id", "paper", "sentence", "source", "test", "decide")
-SCALES = ("smoke", "quick", "reduced", "paper")
 KINDS: dict[str, Any] = {
     "text": str, "whole number": int, "number": int | float, "list": list,
     "set of key: value pairs": Mapping, "yes or no": bool,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Whose rows decide where a claim does not say: those of the first scale that has any.
-SCALES = ("paper", "reduced")
+DECIDING = ("paper", "reduced")
 REDUCTIONS = ("mean", "sd", "min", "max", "median", "sum")
 COMPARISONS = ("above", "below", "within", "equals", "differs_from")
 
@@ -90,7 +90,7 @@ class Claim:
     published: Number | None = None
     stated: str = ""
     family: str | None = None
-    scales: tuple[str, ...] = SCALES
+    scales: tuple[str, ...] = DECIDING
     n: int | None = None
     note: str = ""
     command: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro.claims.judge import Evidence, Judgement, judge
-from repro.claims.schema import Claim
+from repro.claims.schema import DECIDING, Claim
 from repro.claims.verdict import NOT_RUN, VERDICTS
 from repro.config.compose import Composition
 from repro.errors import StoreError
@@ -111,7 +111,7 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
     judgements = judged(shelf, scales)
     settings = settings_of(shelf, [one.claim for one in judgements])
     lines = {one.claim.id: words.line(one) for one in judgements}
-    chosen = tuple(scales) or ("paper", "reduced")
+    chosen = tuple(scales) or DECIDING
     compositions = [
         shelf.composition(name, fullest(shelf.find, name, chosen).scale)
         for name in shelf.tree.experiments
