@@ -98,12 +98,12 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
 def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """Draw the training free energy of the main setting's runs, once nothing is annealed."""
     figure, [[ax]] = panel_page(ONE, 1, 1, [*_curve_notes(frame), *notes])
-    lowest, late = [], []
+    lowest, late, longest = [], [], max(frame["length"])
     for run in frame[frame["annealing"] == main_setting(frame)[0]].to_dict("records"):
         curve = settled_curve(run["row"])
         if not len(curve):
             continue
-        shade = 0.35 + 0.65 * min(1.0, run["length"] / 80)
+        shade = 1.0 if run["flow"] == GAUSSIAN else 0.35 + 0.65 * run["length"] / longest
         ax.plot(*curve.T, color=FLOW_COLOURS[run["flow"]], alpha=shade, linewidth=0.8)
         late.append(curve[len(curve) // 4 :, 1].max())
         lowest.append(np.nanmin(curve[len(curve) // 4 :, 1]))
@@ -136,7 +136,7 @@ def _curve_notes(frame: pd.DataFrame) -> list[str]:
     annealing = main_setting(frame)[0]
     after = "" if annealing == "none" else ", from the end of the annealing on"
     return [
-        f"A line a run{after}; K shades from light to dark. Annealing: {ANNEALINGS[annealing]}. "
+        f"A line a run{after}; longer flows are darker. Annealing: {ANNEALINGS[annealing]}. "
         "The axis holds the last three quarters of each line: earlier points may lie above it."
     ]
 

@@ -29,6 +29,7 @@ from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
 LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.65, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.55)
+BESIDE = 1.06  # on a logarithmic axis: what is drawn beside another point
 PAIR = ["data_seed", "model_seed"]
 Posterior: TypeAlias = tuple[str, int]  # the flow and its K
 COLUMNS = (
@@ -84,7 +85,7 @@ def figure_length(
             _draw_theirs(axes[2], published, posterior[0])
     axes[1].legend()
     if frame["tighter"].notna().any():
-        axes[2].legend(title="importance samples")
+        axes[2].legend(title="importance samples", loc="lower right")
     axes[2].set_ylabel("gain in -ln p over K = 0 (nats)")
     for ax in axes:
         _updates_axis(ax, shown)
@@ -160,7 +161,8 @@ def _draw(
     """Draw means with intervals; hollow and dashed where they are by more samples."""
     flow, length = posterior
     name = FLOW_LABELS[flow] if flow == GAUSSIAN else f"{FLOW_LABELS[flow]}, K = {length}"
-    ax.errorbar(shown, [one.mean for one in found], reach(found), label=label or name, capsize=2,
+    places = [updates * BESIDE for updates in shown] if by_more else shown
+    ax.errorbar(places, [one.mean for one in found], reach(found), label=label or name, capsize=2,
                 color=FLOW_COLOURS[flow], marker="o", markersize=4, linewidth=1.2,
                 elinewidth=1.0, linestyle="--" if by_more else "-",
                 markerfacecolor="white" if by_more else FLOW_COLOURS[flow])  # fmt: skip

@@ -143,7 +143,8 @@ def diverged_and_fall_notes(frame: pd.DataFrame) -> list[str]:
     falls = frame.loc[frame["done"], "fall_in_last_fifth"].dropna()
     updates = sorted({row["metrics"]["updates"] for row in frame.loc[frame["done"], "row"]})
     if len(falls):
-        spelled = " and ".join(f"{count:,}" for count in updates)
+        *first, last = (f"{count:,}" for count in updates)
+        spelled = f"{', '.join(first)} and {last}" if first else last
         notes.append(
             f"{spelled} updates; over their last fifth the training free energy still fell by "
             f"{falls.mean():.2f} nats on average ({falls.min():.2f} to {falls.max():.2f})."
