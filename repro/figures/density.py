@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from repro.figures.arms import Values, by_data_seed, differences, lost_notes, task_rows
 from repro.figures.error_bars import draw_values
 from repro.figures.material import Material, Product
-from repro.figures.style import INK, Layout, panel_page, styled
+from repro.figures.style import INK, Layout, page_title, panel_page, styled
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
@@ -31,7 +31,7 @@ COLOURS = {
     "affine_large": "#D55E00",
     "convolution_large": "#0072B2",
 }
-LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.62)
+LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.62, bottom=0.62)
 
 Row = Mapping[str, Any]
 
@@ -61,6 +61,7 @@ def figure_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure:
         _draw_set(ax, own)
         ax.set_title(name, color=INK)
     axes[0].set_ylabel("nats above the true density")
+    page_title(figure, "Circular convolutions and affine couplings as densities")
     return figure
 
 
