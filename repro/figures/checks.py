@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from repro.figures.arms import task_rows
 from repro.figures.material import Material, Product
-from repro.figures.style import FAINT, INK, MUTED, Layout, panel_page, styled
+from repro.figures.style import FAINT, INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import Cell, Column, Table
 
 IDENTITIES = {
@@ -73,7 +73,9 @@ def figure_determinants(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] 
         "line w'x + b in [-6, 6] along which the image of a tanh planar layer runs backwards.",
         *notes,
     ]
-    figure, [[left, right]] = panel_page(PLAIN, 1, 2, foot)
+    figure, [left, right] = titled_page(
+        PLAIN, 2, "Log-determinants against automatic differentiation", foot
+    )
     _draw_errors(left, rows)
     _draw_folds(right, rows)
     return figure
@@ -148,7 +150,9 @@ def figure_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = (
         "N log N itself has 1.1 there.",
         *notes,
     ]
-    figure, [[left, right]] = panel_page(EVEN, 1, 2, foot)
+    figure, [left, right] = titled_page(
+        EVEN, 2, "Circular convolution by the Fourier transform", foot
+    )
     for (key, name), colour in zip(CHECKED.items(), COLOURS, strict=True):
         worst = np.max([row["metrics"]["by_size"][key] for row in rows], axis=0)
         left.plot(evaluation["sizes"], np.maximum(worst, ZERO), color=colour, marker="o",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from repro.figures.arms import Values, by_data_seed, differences, lost_notes, task_rows
 from repro.figures.error_bars import draw_values
 from repro.figures.material import Material, Product
-from repro.figures.style import INK, Layout, page_title, panel_page, styled
+from repro.figures.style import INK, Layout, styled, titled_page
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
@@ -23,6 +23,7 @@ ARMS = {
     "affine_large": "affine,\nlarge",
     "convolution_large": "convolution,\nlarge",
 }
+TITLE = "Circular convolutions and affine couplings as densities"
 RIVAL = {"convolution": "affine", "stack": "affine", "convolution_large": "affine_large"}
 COLOURS = {
     "affine": "#D55E00",
@@ -31,7 +32,7 @@ COLOURS = {
     "affine_large": "#D55E00",
     "convolution_large": "#0072B2",
 }
-LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.62, bottom=0.62)
+LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.62)
 
 Row = Mapping[str, Any]
 
@@ -56,12 +57,11 @@ def figure_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure:
         "points (0 would be perfect); faint marks are data seeds, bars means with 95 % intervals.",
         *notes,
     ]
-    figure, [axes] = panel_page(LAYOUT, 1, len(sets), foot)
+    figure, axes = titled_page(LAYOUT, len(sets), TITLE, foot)
     for ax, (name, own) in zip(axes, sets.items(), strict=True):
         _draw_set(ax, own)
         ax.set_title(name, color=INK)
     axes[0].set_ylabel("nats above the true density")
-    page_title(figure, "Circular convolutions and affine couplings as densities")
     return figure
 
 

@@ -14,7 +14,7 @@ from repro.figures.arms import by_data_seed, differences, lost_notes, task_rows
 from repro.figures.error_bars import draw_values
 from repro.figures.latents import LoadArrays, matched, say, scatter_segments
 from repro.figures.material import Material, Product
-from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
@@ -68,7 +68,7 @@ def figure_recovered(
         f"deviation within clusters, order and signs matched to the sources.{seed}",
         *notes,
     ]
-    figure, [axes] = panel_page(RECOVERED, 1, 3, foot)
+    figure, axes = titled_page(RECOVERED, 3, "Sources that GIN recovers", foot)
     axes[0].set_title("true sources", color=INK)
     for ax, (arm, row) in zip(axes[1:], kept.items(), strict=True):
         if row is None:
@@ -102,7 +102,7 @@ def figure_spectrum(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()
         "chosen by the true sources. Bars: means with 95 % intervals over data seeds.",
         *notes,
     ]
-    figure, [axes] = panel_page(SPECTRUM, 1, 3, foot)
+    figure, axes = titled_page(SPECTRUM, 3, "How much each latent varies", foot)
     _draw_spectra(axes[0], rows)
     _draw_marks(axes[1], rows, {"gap": ""})
     axes[1].set_yscale("log")

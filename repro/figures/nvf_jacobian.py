@@ -15,7 +15,7 @@ from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import ARMS, COLOURS, density_frame, interval, lost_notes, present
-from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import Column, Table
 
 LAYOUT = Layout(panel=(3.0, 2.4), gap=(0.72, 0.0), left=0.6, right=0.15, top=0.32, bottom=0.5)
@@ -92,7 +92,9 @@ def figure_slopes(
     Source: Dong et al. 2022 (NVF), Example 1 and figure 2.
     """
     layout = dataclasses.replace(LAYOUT, bottom=1.0)
-    figure, [[left, right]] = panel_page(layout, 1, 2, [SLOPES_REMARK, *notes])
+    figure, [left, right] = titled_page(
+        layout, 2, "The slope that two modes need", [SLOPES_REMARK, *notes]
+    )
     free = frame[~frame["arm"].str.contains(SLOPES)]
     sigma = float(frame["sigma"].iloc[0])
     reach = np.linspace(0, 1.05 * float(frame["distance"].max()), 100)
@@ -166,7 +168,9 @@ def figure_limits(
     Source: Dong et al. 2022 (NVF), Example 2 and figure 3.
     """
     layout = dataclasses.replace(LAYOUT, bottom=1.35)
-    figure, [[left, right]] = panel_page(layout, 1, 2, [LIMITS_REMARK, *notes])
+    figure, [left, right] = titled_page(
+        layout, 2, "What a bounded slope costs", [LIMITS_REMARK, *notes]
+    )
     distances = sorted(frame["distance"].unique())
     colours = limit_colours(frame)
     for arm, colour in colours.items():

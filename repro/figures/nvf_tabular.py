@@ -13,7 +13,7 @@ from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, present
-from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, show_number
 from repro.report.statistics import mean_interval
 
@@ -290,7 +290,9 @@ def figure_differences(
     """Paired differences with their intervals over training runs, a panel a data set."""
     names = present([key[0] for key in found], DATA) or ["none"]
     pairs = [pair for pair in PAIRS if any(key[1:] == pair for key in found)]
-    figure, [axes] = panel_page(LAYOUT, 1, len(names), [EXPLANATION, *notes])
+    figure, axes = titled_page(
+        LAYOUT, len(names), "Tabular likelihoods, paired", [EXPLANATION, *notes]
+    )
     for ax, data in zip(axes, names, strict=True):
         for place, pair in enumerate(reversed(pairs)):
             one = found.get((data, *pair))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import by_unit, density_frame, present
-from repro.figures.style import MUTED, Layout, panel_page, styled
+from repro.figures.style import MUTED, Layout, styled, titled_page
 from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
@@ -73,7 +73,7 @@ def figure_times(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
 
     Source: Dong et al. 2022 (NVF), appendix B.2.
     """
-    figure, [[ax]] = panel_page(LAYOUT, 1, 1, notes)
+    figure, [ax] = titled_page(LAYOUT, 1, "What a latent variable costs in time", notes)
     arms = present(list(frame["arm"]), ARMS)
     for number, (metric, name) in enumerate(RATIOS.items()):
         found = [_interval(frame, arm, metric) for arm in arms]

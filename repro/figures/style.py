@@ -7,7 +7,7 @@ import io
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -37,6 +37,7 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 NOTE_SIZE = 6.0  # points
 NOTE_LINE = NOTE_SIZE * 1.45 / 72  # inches
+TITLE_ROOM = 0.3  # inches
 NOTE_LETTER = NOTE_SIZE * 0.53 / 72  # inches, the mean width of a letter
 
 
@@ -93,6 +94,16 @@ def panel_page(
     tops = [height - layout.top - layout.panel[1] - row * steps[1] for row in range(rows)]
     lefts = [layout.left + column * steps[0] for column in range(columns)]
     axes = [[figure.add_axes((x / width, y / height, *size)) for x in lefts] for y in tops]
+    return figure, axes
+
+
+def titled_page(
+    layout: Layout, columns: int, title: str, notes: Sequence[str] = ()
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure of one row of panels under its title, which gets room of its own."""
+    room = replace(layout, top=layout.top + TITLE_ROOM)
+    figure, [axes] = panel_page(room, 1, columns, notes)
+    page_title(figure, title)
     return figure, axes
 
 

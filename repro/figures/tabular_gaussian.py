@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, present
 from repro.figures.published import find_published
-from repro.figures.style import INK, MUTED, Layout, panel_page, styled
+from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import PLUS_MINUS, Cell, Column, Table
 
 LAYOUT = Layout(panel=(3.6, 1.6), gap=(0.0, 0.0), left=1.9, right=0.2, top=0.2, bottom=0.5)
@@ -65,7 +65,7 @@ def gaussian_table(
 @styled
 def figure_gaussian(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """The Gaussian's test log-likelihood a feature, with 2 standard errors over the test rows."""
-    figure, [[ax]] = panel_page(LAYOUT, 1, 1, notes)
+    figure, [ax] = titled_page(LAYOUT, 1, "One Gaussian on tabular data", notes)
     names = present(list(frame["data"]), DATA)
     own = [frame[frame["data"] == data].iloc[0] for data in names]
     places = list(range(len(names)))[::-1]
