@@ -247,13 +247,13 @@ def _own_gain(
 def _over_images(
     none: pd.Series, long: pd.Series, load_arrays: LoadArrays
 ) -> tuple[float, float] | None:
-    """An interval over test images of the mean gain; None where no arrays are kept."""
-    rows = [*none, *long]
-    if any(row["arrays"] is None for row in rows):
+    """An interval over test images of the mean gain of the runs whose arrays are kept, if any."""
+    kept = [pair for pair in zip(none, long, strict=True) if all(row["arrays"] for row in pair)]
+    if not kept:
         return None
     before, after = (
         np.stack([load_arrays(row)["nll"].astype(np.float64) for row in part])
-        for part in (none, long)
+        for part in zip(*kept, strict=True)
     )
     found = over_images(before - after)
     return found.low, found.high
