@@ -105,9 +105,10 @@ def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
             continue
         shade = 1.0 if run["flow"] == GAUSSIAN else 0.35 + 0.65 * run["length"] / longest
         ax.plot(*curve.T, color=FLOW_COLOURS[run["flow"]], alpha=shade, linewidth=0.8)
-        late.append(curve[len(curve) // 4 :, 1].max())
-        lowest.append(np.nanmin(curve[len(curve) // 4 :, 1]))
-    if late and np.isfinite([*late, *lowest]).all():
+        if run["done"]:  # the others may lie anywhere
+            late.append(curve[len(curve) // 4 :, 1].max())
+            lowest.append(curve[len(curve) // 4 :, 1].min())
+    if late:
         ax.set_ylim(min(lowest) - 1, max(late) + 1)
     ax.set_xlabel("updates")
     ax.set_ylabel("training free energy (nats)")
@@ -115,7 +116,7 @@ def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     page_title(figure, "Training")
     flows = [flow for flow in FLOW_COLOURS if (frame["flow"] == flow).any()]
     handles = [_handle(flow, FLOW_LABELS[flow]) for flow in flows]
-    _place(figure, ax, handles, 0.45)
+    _place(figure, ax, handles, 0.45, columns=3)
     return figure
 
 
@@ -236,8 +237,10 @@ def _legend(figure: Figure, flows: Sequence[str], compared: bool) -> None:
     _place(figure, figure.axes[1], handles, 0.45)
 
 
-def _place(figure: Figure, ax: Axes, handles: Sequence[Line2D], below: float) -> None:
+def _place(
+    figure: Figure, ax: Axes, handles: Sequence[Line2D], below: float, columns: int = 4
+) -> None:
     """Put a legend `below` inches under the panels, centred on the page."""
     height = ax.get_position().y0 - below / float(figure.get_figheight())
-    figure.legend(handles=handles, loc="upper center", ncols=min(4, len(handles)),
+    figure.legend(handles=handles, loc="upper center", ncols=min(columns, len(handles)),
                   bbox_to_anchor=(0.5, height), borderpad=0, columnspacing=1.2)  # fmt: skip

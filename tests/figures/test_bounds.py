@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from repro.errors import MissingResult
-from repro.figures.bounds import draw_mnist_bounds, figure_4, figure_annealing, settled_curve
+from repro.figures.bounds import (
+    draw_mnist_bounds,
+    figure_4,
+    figure_annealing,
+    figure_curves,
+    settled_curve,
+)
 from repro.figures.bounds_length import draw_training_length, gain, table_length
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.bounds_rows import (
@@ -98,6 +104,13 @@ def test_the_annealings_are_told_apart(published):
     figure = figure_annealing(frame, published)
     theirs = {next(iter(line.get_ydata())) for line in figure.axes[1].lines}
     assert theirs == {92.58, 91.42, 91.94}
+
+
+def test_a_run_that_diverged_does_not_squash_the_other_curves():
+    lost = make_row("radial", 10, 1, status="diverged")
+    lost["metrics"]["curve"] = [[n, 1e28] for n in range(30, 100)]
+    frame = bounds_frame([make_row("planar", 10, 1), make_row("planar", 10, 2), lost])
+    assert figure_curves(frame).axes[0].get_ylim()[1] < 200
 
 
 def test_the_training_curves_begin_where_nothing_is_annealed(published):
