@@ -247,14 +247,20 @@ def test_a_root_that_cannot_be_made_is_named(served: tuple[Path, str], tmp_path:
         fetch(dataset, tmp_path / "file" / "root")
 
 
-def test_without_a_published_checksum_the_first_download_is_held_to(
-    served: tuple[Path, str], tmp_path: Path
-) -> None:
+def _fetched_once(served: tuple[Path, str], tmp_path: Path) -> tuple[Dataset, Path]:
+    """A data set without a published checksum, and the root to which it has been fetched."""
     folder, address = served
     (folder / "a.bin").write_bytes(CONTENT)
     file = {"path": "a.bin", "urls": [f"{address}/a.bin"], "first_seen": True}
     dataset, root = _dataset(tmp_path, {"files": [file]}), tmp_path / "root"
     fetch(dataset, root)
+    return dataset, root
+
+
+def test_without_a_published_checksum_the_first_download_is_held_to(
+    served: tuple[Path, str], tmp_path: Path
+) -> None:
+    dataset, root = _fetched_once(served, tmp_path)
     assert (root / "a.bin.sha256").read_text() == f"{_sha(CONTENT)}  a.bin\n"
     assert [s.state for s in check(dataset, root)] == ["present"]
     (root / "a.bin").write_bytes(CONTENT[:-1])
@@ -266,11 +272,7 @@ def test_without_a_published_checksum_the_first_download_is_held_to(
 def test_a_second_download_is_held_to_what_the_first_one_was(
     served: tuple[Path, str], tmp_path: Path
 ) -> None:
-    folder, address = served
-    (folder / "a.bin").write_bytes(CONTENT)
-    file = {"path": "a.bin", "urls": [f"{address}/a.bin"], "first_seen": True}
-    dataset, root = _dataset(tmp_path, {"files": [file]}), tmp_path / "root"
-    fetch(dataset, root)
+    folder, (dataset, root) = served[0], _fetched_once(served, tmp_path)
     (root / "a.bin").unlink()
     (folder / "a.bin").write_bytes(b"<html>The page has moved.</html>")
     note = root / "a.bin.sha256"
