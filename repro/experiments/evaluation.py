@@ -75,7 +75,7 @@ def latents(stack: SeedStack, x: Tensor, segment: Tensor, noise: Noise) -> tuple
         inputs = (x[:, rows], segment[rows], normals)
         return stack.call("latents", *inputs, in_dims=(0, None, 0))
 
-    samples, means = zip(*_in_parts(part, len(segment), ROWS), strict=True)
+    samples, means = zip(*in_parts(part, len(segment), ROWS), strict=True)
     return torch.cat(samples, dim=1), torch.cat(means, dim=1)
 
 
@@ -95,7 +95,7 @@ def likelihoods(
         return _joined([draw(count, rows) for count in counts], counts)
 
     size = ROWS if exact else IMPORTANCE_ROWS
-    bounds, elbos = zip(*_in_parts(part, len(segment), size), strict=True)
+    bounds, elbos = zip(*in_parts(part, len(segment), size), strict=True)
     joined = (torch.cat(values, dim=1).double().mean(dim=1) for values in (bounds, elbos))
     return tuple(joined)  # type: ignore[return-value]
 
@@ -118,9 +118,10 @@ def _joined(
     return torch.logsumexp(sums, dim=0) - math.log(total), elbos.sum(dim=0)
 
 
-def _in_parts(
+def in_parts(
     part: Callable[[slice], tuple[Tensor, Tensor]], rows: int, size: int
 ) -> list[tuple[Tensor, Tensor]]:
+    """What `part` finds in `rows` rows, `size` of them at a time."""
     return [part(slice(start, start + size)) for start in range(0, rows, size)]
 
 

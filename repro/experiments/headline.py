@@ -1,4 +1,4 @@
-"""What is measured once a run, where the headline is taken: shape, oracle, held-out data, samples.
+"""What is measured once a run, at the headline: shape, oracle, active units, held out, samples.
 
 None of it changes what `evaluation` finds at any point of a run.
 """
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from repro.data.held_out import first_of_each_segment, fresh
 from repro.data.sources import Sources, has_exact_density, oracle_log_likelihood
+from repro.experiments.active_units import active_units
 from repro.experiments.evaluation import Noise, identifiability, latents, likelihoods
 from repro.jobs import SeedPair
 from repro.metrics.geometry import geometry
@@ -43,13 +44,18 @@ def measure(
     """Further metrics of each seed whose latents z (S, N, D) are finite, and samples (S, N', D).
 
     oracle_log_likelihood (nats a point) where the data have a closed form; affine_r2, procrustes
-    and rank_preservation (no unit) of two sources; held_out_* where points are held out; sample_*
-    where samples are asked for. The samples are in the order of the segments.
+    and rank_preservation (no unit) of two sources; kl_by_source and active_units of a model with
+    a posterior; held_out_* where points are held out; sample_* where samples are asked for. The
+    samples are in the order of the segments.
     """
     found: list[dict[str, Any]] = [_of_the_data(each.train, config) for each in data]
     for metrics, each, latent in zip(found, data, z, strict=True):
         if each.train.s.shape[1] == 2 and bool(latent.isfinite().all()):
             metrics |= geometry(each.train.s, latent.cpu().numpy())
+    if not stack.base.exact:
+        trained = active_units(stack, [each.train for each in data])
+        for metrics, more in zip(found, trained, strict=True):
+            metrics |= more
     if data[0].held_out is not None:
         for metrics, more in zip(found, _on_held_out(stack, data, seeds, config), strict=True):
             metrics |= more

@@ -29,6 +29,13 @@ class IdentifiableModel(nn.Module):
         """Posterior sample and posterior mean of z, each (B, D); noise (B, D) standard normal."""
         raise NotImplementedError
 
+    def divergences(self, x: Tensor, segment: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior means, and KL divergences of each latent's posterior from its prior.
+
+        Both (B, D), the divergences in nats; only of a model that is not `exact`.
+        """
+        raise NotImplementedError
+
     def log_likelihood(self, x: Tensor, segment: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and its one-sample bound (ELBO), each (B,) in nats, fully normalised.
 

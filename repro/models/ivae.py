@@ -66,6 +66,13 @@ class IVAE(IdentifiableModel):
         mean, variance = self._posterior(x, segment)
         return mean + variance.sqrt() * noise, mean
 
+    def divergences(self, x: Tensor, segment: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior means, and KL(q(z | x, u) || p(z | u)) of each latent in nats, both (B, D)."""
+        mean, variance = self._posterior(x, segment)
+        centre, spread = self._prior(segment)
+        square = (mean - centre) ** 2
+        return mean, 0.5 * ((variance + square) / spread - 1 + spread.log() - variance.log())
+
     def log_likelihood(self, x: Tensor, segment: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Importance-weighted bound and ELBO, each (B,) in nats; noise (I, B, D).
 

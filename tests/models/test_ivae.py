@@ -60,6 +60,17 @@ def test_the_elbo_is_reconstruction_minus_kl(make_ivae, batch, prior_mean):
     assert ((elbo - expected).abs() < 6 * error).all()
 
 
+@pytest.mark.parametrize("prior_mean", ["zero", "trainable"])
+def test_divergences_are_those_of_each_latent_from_its_prior(make_ivae, batch, prior_mean):
+    model = make_ivae(prior_mean=prior_mean)
+    x, segment = batch()
+    with torch.no_grad():
+        posterior, prior = parts(model, x, segment)
+        mean, divergences = model.divergences(x, segment)
+    torch.testing.assert_close(mean, posterior.mean)
+    torch.testing.assert_close(divergences, kl_divergence(posterior, prior))
+
+
 def test_the_bound_and_the_elbo_average_the_same_weights(make_ivae, batch):
     model = make_ivae()
     x, segment = batch()
