@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from repro.figures.compact import compact
 from repro.figures.files import write_if_changed
 
 P = ParamSpec("P")
@@ -153,8 +154,8 @@ def _literal(text: str) -> str:
 def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
     """Write `name`.pdf, .png and .svg, each only where its bytes differ, and return their paths.
 
-    The bytes depend on the drawing and on the version of matplotlib alone: no dates, no creator,
-    fixed SVG names, embedded fonts.
+    The bytes depend on the drawing and on the versions of matplotlib and Pillow alone: no dates,
+    no creator, fixed SVG names, embedded fonts.
     """
     paths = [Path(folder) / f"{name}.{kind}" for kind in METADATA]
     for path, kind in zip(paths, METADATA, strict=True):
@@ -167,4 +168,4 @@ def rendered(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     with publication_style():
         figure.savefig(buffer, format=kind, metadata=METADATA[kind])
-    return buffer.getvalue()
+    return compact(buffer.getvalue()) if kind == "png" else buffer.getvalue()
