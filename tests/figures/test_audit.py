@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from repro.errors import MissingResult
+from repro.figures.audit.active_units import table_active_units
+from repro.figures.audit.active_units import told as told_by
 from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
 from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch
 from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
@@ -61,6 +63,22 @@ def test_an_effect_is_paired_on_common_seeds_and_noise_of_the_data_drops_out():
     assert mark.value == pytest.approx(0.1 + 0.01 * 4 / 7)
     assert mark.low > 0.09
     assert mark.high < 0.12
+
+
+def test_inactive_latents_and_lost_sources_are_counted_where_they_were_measured():
+    told = {"kl_by_source": [0.009, 2.0], "correlations_posterior_mean": [0.04, 0.9]}
+    quiet = {"kl_by_source": [0.001, 2.0], "correlations_posterior_mean": [0.3, 0.9]}
+    rows = [row("as_released", 1, 0.5, **told), row("as_released", 2, 0.5, **quiet),
+            row("as_released", 3, 0.5), row("mended", 1, 0.6, kl_by_source=[1.0, 1.0],
+            correlations_posterior_mean=[0.049, 0.8])]  # fmt: skip
+    first, second = lines(table_active_units(told_by(audit_frame(rows))))
+    assert (first["arm"], first["runs"], first["with_inactive"]) == ("as released", 2, (2, 2))
+    assert (first["inactive"], first["lost"], first["both"]) == ((2, 4), (1, 4), 1)
+    assert first["least"] == "0.005"
+    assert (second["inactive"], second["lost"], second["both"]) == ((0, 2), (1, 2), 0)
+    names = [name for name, _ in draw_arms(Material(rows, None, PUBLISHED, []))]
+    assert names[-2:] == ["table_active_units", "figure_active_units"]
+    assert "figure_active_units" not in dict(draw_arms(Material(arms_rows(), None, PUBLISHED, [])))
 
 
 def test_model_seeds_are_paired_before_they_are_averaged():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from repro.figures.audit.active_units import draw_active_units
 from repro.figures.audit.frame import arms_in, audit_frame, by_seed, paired, runs, spell
 from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.baselines import baseline_notes
@@ -90,12 +91,13 @@ def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
 
 
 def draw_arms(given: Material) -> Iterator[Product]:
-    """Yield the table of arms, the forest of their effects and the course of the learning rate."""
+    """Yield the table of arms, their effects, the learning rate, and what latents tell."""
     yield "table_arms", table_arms(given.rows, given.notes)
     if marks := arm_effects(given.rows):
         below = [EXPLANATION, *given.notes]
         yield "figure_effects", figure_forest(marks, "effect on the MCC", below)
     yield "figure_learning_rate", figure_learning_rate(given.rows, given.notes)
+    yield from draw_active_units(given)
 
 
 def _line(frame: pd.DataFrame, arm: str, reference: str) -> tuple[Cell, ...]:
