@@ -19,6 +19,7 @@ SHARED = {
     "atomic",
     "nested",
     "randomness",
+    "reading",
 }  # values and helpers that know no room
 ALLOWED = {
     "flows": {"flows"},

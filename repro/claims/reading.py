@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from repro.claims.registry import STATISTICS
 from repro.claims.sample import UNITS
@@ -20,6 +17,7 @@ from repro.config.schema import SCALES
 from repro.config.seeds import parse_seeds
 from repro.errors import ConfigError
 from repro.figures.published import IDENTITY, REQUIRED, find_published
+from repro.reading import read_yaml
 
 FILE_KEYS = ("shared", "claims")
 CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
@@ -71,11 +69,7 @@ def read_claims(folder: Path, known: Known) -> list[Claim]:
 
 
 def _file(file: Path, known: Known) -> list[Claim]:
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    except (OmegaConfBaseException, YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{file} is not YAML ({reason}); mend the line it names") from None
+    content = read_yaml(file, resolve=True)
     if not isinstance(content, dict) or not isinstance(content.get("claims"), list):
         raise ConfigError(f"{file} has no list `claims`; see docs/adding-a-claim.md")
     _refuse(content, FILE_KEYS, file.name)

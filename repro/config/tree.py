@@ -15,9 +15,9 @@ from yaml import YAMLError
 import repro
 from repro.config.cache import CompositionCache, Kept
 from repro.config.overrides import Vocabulary
-from repro.config.reading import read_yaml
 from repro.config.schema import SECTIONS
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 Choices = tuple[tuple[str, str], ...]  # (group, choice), in order
 

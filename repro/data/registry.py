@@ -13,7 +13,7 @@ from repro.data.atomic import passing, replacing, sweep
 from repro.data.checksums import Checksum, FirstSeen, read_checksum
 from repro.data.idx import read_idx
 from repro.data.mirrors import Progress, download, quiet
-from repro.errors import DataError
+from repro.errors import ConfigError, DataError
 
 __all__ = [
     "Archive",
@@ -85,12 +85,12 @@ def load_registry(path: Path) -> dict[str, Dataset]:
     Raises:
         DataError: if the file is missing or an entry is incomplete or points out of the root.
     """
-    from omegaconf import OmegaConf
+    from repro.reading import read_yaml  # brings OmegaConf, which nothing else here needs
 
     try:
-        listed = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except Exception as error:  # the YAML reader's errors share no other base
-        raise DataError(f"cannot read the data set list {path}: {error}; restore it") from error
+        listed = read_yaml(path, resolve=True)
+    except ConfigError as error:
+        raise DataError(f"the data set list {error}") from error
     if not isinstance(listed, dict):
         raise DataError(f"{path} lists no data sets; restore it")
     return {str(name): _read_dataset(str(name), entry) for name, entry in listed.items()}

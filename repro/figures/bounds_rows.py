@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
+from repro.figures.lost import lost_sentences
 from repro.figures.material import Material
 from repro.figures.published import Published
 from repro.figures.rows import Rows, records
@@ -135,11 +136,8 @@ def published_line(
 
 def diverged_and_fall_notes(frame: pd.DataFrame) -> list[str]:
     """Return sentences on runs that diverged and on how far from its end training still fell."""
-    lost = frame[~frame["done"]]
-    notes = [
-        f"{FLOW_LABELS[str(flow)]}, K = {length}: {len(group)} runs diverged; in no mean."
-        for (flow, length), group in lost.groupby(["flow", "length"], sort=False)
-    ]
+    runs = frame[["flow", "length", "done"]].itertuples(index=False, name=None)
+    notes = lost_sentences((f"{FLOW_LABELS[flow]}, K = {length}", ok) for flow, length, ok in runs)
     falls = frame.loc[frame["done"], "fall_in_last_fifth"].dropna()
     updates = sorted({row["metrics"]["updates"] for row in frame.loc[frame["done"], "row"]})
     if len(falls):

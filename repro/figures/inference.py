@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from repro.errors import MissingResult
 from repro.figures.error_bars import reach
+from repro.figures.lost import lost_sentences
 from repro.figures.material import Material, Product
 from repro.figures.rows import records
 from repro.figures.style import INK, MUTED, Layout, page_title, panel_page, styled
@@ -51,8 +52,7 @@ def draw_inference_gap(given: Material) -> Iterator[Product]:
         )
     found = [given.load_arrays(row) for row in kept]
     foot = [*_grid_notes(kept), *given.notes]
-    if lost := len(stored) - len(kept):
-        foot.append(f"{lost} runs diverged; in no mean.")
+    foot += lost_sentences(("inference gaps", row["status"] == "done") for row in stored)
     yield "figure_gaps", figure_gaps(found, foot)
     yield "figure_posteriors", figure_posteriors(found[0], foot)
     yield "table_gaps", gap_table(found, foot)

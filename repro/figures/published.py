@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 SPREAD_KINDS = ("sd_seeds", "se_test_points", "unknown", "none")
 ORIGINS = ("printed", "stored", "digitised", "by_eye")
@@ -109,10 +107,7 @@ def _matches(row: Mapping[Any, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"{file} is not YAML ({error}); mend the line it names") from error
+    content = read_yaml(file, resolve=True)
     if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
         raise ConfigError(f"{file} has no list `entries`; write `paper:` and `entries:` in it")
     _refuse_unknown(content, FILE_KEYS, file, "top level")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.config.reading import read_yaml
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 KEYS = ("title", "authors", "year", "venue", "about")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.reading import read_yaml
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 WORDS_FIT = 64  # a line of the README's table
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.reading import read_yaml
 from repro.errors import ConfigError
 from repro.nested import flatten
+from repro.reading import read_yaml
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,12 @@ def test_a_claim_is_typed(tmp_path):
         ("value: 0.5,", "value: half,", "value: 'half' is no number"),
         ("source: table 1", "source: table 1\n    scales: paper", "scales: 'paper' is no list"),
         ("claims:", "claim:", "no list `claims`"),
-        ("    id:", "    - id", "not YAML"),
+        ("    id:", "    - id", "cannot be read"),
     ],
 )
 def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
     text = GOOD if old.startswith("    id") else GOOD.replace(old, new)
-    text = text.replace("- id: F1", "- id: [F1") if "YAML" in hint else text
+    text = text.replace("- id: F1", "- id: [F1") if "read" in hint else text
     with pytest.raises(ConfigError, match=r"claims.yaml") as error:
         read(tmp_path, text)
     assert hint in str(error.value)

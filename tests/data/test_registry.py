@@ -335,7 +335,7 @@ def test_an_unreadable_list_is_refused(tmp_path: Path) -> None:
     for content in (None, "a: [", "- a", "word", "a: 3"):
         if content is not None:
             listing.write_text(content)
-        with pytest.raises(DataError, match=r"restore it|add it"):
+        with pytest.raises(DataError, match=r"restore (or mend )?it|add it"):
             load_registry(listing)
 
 

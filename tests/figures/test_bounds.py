@@ -186,7 +186,7 @@ def test_the_check_and_the_lost_run_are_shown(published):
     assert len(table.rows) == 12
     assert table.rows[0][9] == pytest.approx((-0.198, -0.002))
     notes = diverged_and_fall_notes(frame)
-    assert notes[0].startswith("planar, static, K = 10: 1 runs diverged")
+    assert notes[0].startswith("planar, static, K = 10: 1 of 1 runs diverged")
     assert "fell by 0.30 nats" in notes[1]
 
 

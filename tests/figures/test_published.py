@@ -141,7 +141,7 @@ def test_files_that_are_no_lists_of_entries_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"'papre' is unknown.*paper"):
         load_published(write(tmp_path, GOOD, top="papre: A paper"))
     (tmp_path / "nine.yaml").write_text("a: [1")
-    with pytest.raises(ConfigError, match=r"nine\.yaml is not YAML"):
+    with pytest.raises(ConfigError, match=r"nine\.yaml cannot be read"):
         load_published(tmp_path)
 
 

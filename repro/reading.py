@@ -12,14 +12,14 @@ from yaml import YAMLError
 from repro.errors import ConfigError
 
 
-def read_yaml(file: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """The plain content of a YAML file, references (`${...}`) not followed.
+def read_yaml(file: Path, *, resolve: bool = False) -> Any:  # noqa: ANN401 - whatever it holds
+    """The plain content of a YAML file, its references (`${...}`) followed with `resolve`.
 
     Raises:
         ConfigError: the file is missing or malformed.
     """
     try:
-        return OmegaConf.to_container(OmegaConf.load(file))
+        return OmegaConf.to_container(OmegaConf.load(file), resolve=resolve)
     except (OSError, UnicodeDecodeError, OmegaConfBaseException, YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{file} cannot be read ({reason}); restore or mend it") from None

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.config.reading import read_yaml
 from repro.config.tree import Tree
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 
 def test_plain_values_are_read_and_references_kept(tmp_path: Path) -> None:
