@@ -20,7 +20,7 @@ INACTIVE = 0.01  # nats a point; a latent that tells less of the data is inactiv
 LOST = 0.05  # |r|
 LEAST = 1e-6  # nats; what is less is drawn here
 PANELS = 3  # a row
-LAYOUT = Layout(panel=(1.95, 1.7), gap=(0.4, 0.85), left=0.62, right=0.12, top=0.8, bottom=0.5)
+LAYOUT = Layout(panel=(1.95, 1.7), gap=(0.4, 0.85), left=0.62, right=0.12, top=0.7, bottom=0.5)
 MEASURED = (
     "The divergence is that of the posterior of a latent from its prior given the segment, a mean "
     "over the data in nats a point, of the latent that a source is matched with (by posterior "
@@ -92,8 +92,9 @@ def figure_active_units(found: Sequence[Told], notes: Sequence[str] = ()) -> Fig
     below = [MEASURED, f"Divergences under {LEAST:g} are drawn there.", *notes]
     figure, axes = panel_page(LAYOUT, -(-len(found) // PANELS), columns, below)
     panels = [ax for row in axes for ax in row]
+    limits = _limits(found)
     for ax, one in zip(panels, found, strict=False):
-        _panel(ax, one)
+        _panel(ax, one, limits)
     for ax in panels[len(found) :]:
         ax.set_axis_off()
     for row in axes:
@@ -112,12 +113,18 @@ def _line(one: Told) -> tuple:
     )  # fmt: skip
 
 
-def _panel(ax: Axes, one: Told) -> None:
+def _limits(found: Sequence[Told]) -> tuple[float, float]:
+    """The ends of the axis of divergences, alike for all arms, with the threshold inside."""
+    drawn = np.concatenate([np.maximum(one.divergence, LEAST).ravel() for one in found])
+    return min(float(drawn.min()), INACTIVE / 2) / 2, 2 * max(float(drawn.max()), 1.0)
+
+
+def _panel(ax: Axes, one: Told, limits: tuple[float, float]) -> None:
     ax.scatter(np.maximum(one.divergence, LEAST), one.correlation, s=5, alpha=0.35, linewidths=0)
     ax.axvline(INACTIVE, color=MUTED, linewidth=0.7, linestyle="--")
     ax.axhline(LOST, color=MUTED, linewidth=0.7, linestyle="--")
     ax.set_xscale("log")
-    ax.set_xlim(LEAST / 2, max(10.0, 2 * float(one.divergence.max())))
+    ax.set_xlim(*limits)
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel("divergence (nats)")
     ax.set_title(
