@@ -31,7 +31,7 @@ ALLOWED = {
     "config": {"config", "experiments.registry"},
     "runner": {"runner", "experiments.registry", "config", "data.registry"},
     "report": {"report", "runner.store", "runner.rows"},
-    "figures": {"figures", "report", "runner.store", "runner.rows"},
+    "figures": {"figures", "report", "metrics.identifiability", "runner.store", "runner.rows"},
     "claims": {
         "claims",
         "report",

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from repro.errors import MissingResult
 from repro.figures.evaluations import scored_notes
@@ -27,6 +26,7 @@ from repro.figures.style import (
     segment_colours,
     styled,
 )
+from repro.metrics.identifiability import matched_correlations
 
 Arrays = Mapping[str, NDArray[Any]]
 LoadArrays = Callable[[Mapping[str, Any]], Mapping[str, NDArray[Any]]]
@@ -136,18 +136,8 @@ def matched(sources: NDArray[Any], estimates: NDArray[Any]) -> NDArray[Any]:
 
     The matching maximises the sum of absolute Pearson correlations, as the MCC does.
     """
-    s, z = (_standardised(values) for values in (sources, estimates))
-    correlations = s.T @ z / len(s)
-    order = linear_sum_assignment(-np.abs(correlations))[1]
-    signs = np.where(correlations[np.arange(len(order)), order] < 0, -1.0, 1.0)
-    return np.asarray(estimates, dtype=np.float64)[:, order] * signs
-
-
-def _standardised(values: NDArray[Any]) -> NDArray[np.float64]:
-    centred: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    centred = centred - centred.mean(axis=0)
-    spread = centred.std(axis=0)
-    return centred / np.where(spread > 0, spread, 1.0)
+    match = matched_correlations(sources, estimates)
+    return np.asarray(estimates, dtype=np.float64)[:, match.assignment] * match.signs
 
 
 def scatter_segments(ax: Axes, points: NDArray[Any], segment: NDArray[Any]) -> None:
