@@ -18,6 +18,7 @@ STREAMS = (
     "perturbation",
     "annealing",
     "tighter",
+    "annealing_pilots",
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from repro.models.annealed_importance import annealed_log_weights, log_mean
+from repro.models.annealed_importance import annealed_log_weights, learnt_steps, log_mean
 from repro.models.bounds import effective_samples, free_energy, negative_log_likelihood
 from repro.models.latent_gaussian import LatentGaussian
 from repro.randomness import generator
@@ -74,17 +74,37 @@ def annealed_nll(
 ) -> Tensor:
     """-log p (N,) in nats of images x (N, D) by annealed importance sampling, on the CPU.
 
-    It knows the decoder alone, so that it is independent of q and its samples.
+    It knows the decoder alone, so that it is independent of q and its samples. Pilot chains, if
+    there are any, have set the step sizes before.
     """
-    chains = evaluation["annealed_chains"]
+    chains, temperatures = evaluation["annealed_chains"], evaluation["annealed_temperatures"]
     rows = x.repeat_interleave(chains, dim=0)
-    source = generator(model_seed, "annealing")
     model.requires_grad_(requires_grad=False)
+    steps = _pilot_steps(model, x, model_seed, evaluation)
     weights = annealed_log_weights(
         lambda z: model.log_likelihood(rows, z),
         len(rows),
         model.latents,
-        evaluation["annealed_temperatures"],
-        source,
+        temperatures,
+        generator(model_seed, "annealing"),
+        None if steps is None else steps.repeat_interleave(chains, dim=1),
     )
     return -log_mean(weights.view(len(x), chains), dim=1)
+
+
+def _pilot_steps(
+    model: LatentGaussian, x: Tensor, model_seed: int, evaluation: Mapping[str, Any]
+) -> Tensor | None:
+    """Step sizes (T, N) for images x (N, D), or None where no pilot is asked for."""
+    pilots = evaluation["annealed_pilots"]
+    if not pilots:
+        return None
+    rows = x.repeat_interleave(pilots, dim=0)
+    return learnt_steps(
+        lambda z: model.log_likelihood(rows, z),
+        len(rows),
+        pilots,
+        model.latents,
+        evaluation["annealed_temperatures"],
+        generator(model_seed, "annealing_pilots"),
+    )

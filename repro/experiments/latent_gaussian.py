@@ -116,7 +116,7 @@ class Pack(TrainedPack):
             many = self.config["evaluation"]["tighter_samples"]
             metrics["tighter"] = _tighter(measured, self.tighter, index) | {"samples": many}
         if index in self.annealed:
-            metrics["check"] = _check(measured, index, self.annealed[index])
+            metrics["check"] = _check(measured, self.tighter, index, self.annealed[index])
         return Outcome(pair, "done", metrics, self._arrays(index))
 
     def extra_state(self) -> dict[str, Any]:
@@ -211,21 +211,36 @@ def _tighter(measured: Measured, tighter: Measured, index: int) -> dict[str, Any
     }
 
 
-def _check(measured: Measured, index: int, annealed: Tensor) -> dict[str, Any]:
+def _check(
+    measured: Measured, tighter: Measured | None, index: int, annealed: Tensor
+) -> dict[str, Any]:
     """F - gap against a -log p that knows nothing of q, on the same images, in nats.
 
-    The gap is F's own, so that `difference` is how far the identity F - gap = -log p fails.
+    The gap is F's own, so that `difference` is how far the identity F - gap = -log p fails; the
+    same by more samples where they were drawn for these images.
     """
     count = len(annealed)
     energy, nll = measured.free_energy[index, :count], measured.nll[index, :count]
-    difference = nll.double() - annealed.double()
-    return {
+    found = {
         "images": count,
         "free_energy": float(energy.double().mean()),
         "nll_importance": float(nll.double().mean()),
         "nll_annealed": float(annealed.double().mean()),
-        "difference": float(difference.mean()),
-        "difference_se": _error(difference),
+        **_difference(nll, annealed, ""),
+    }
+    if tighter is not None and tighter.nll.shape[1] >= count:
+        many = tighter.nll[index, :count]
+        found["nll_tighter"] = float(many.double().mean())
+        found |= _difference(many, annealed, "_tighter")
+    return found
+
+
+def _difference(nll: Tensor, annealed: Tensor, suffix: str) -> dict[str, float]:
+    """By how much a -log p (N,) is above the annealed one, in nats, with its standard error."""
+    difference = nll.double() - annealed.double()
+    return {
+        f"difference{suffix}": float(difference.mean()),
+        f"difference{suffix}_se": _error(difference),
     }
 
 

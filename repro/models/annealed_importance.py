@@ -17,25 +17,59 @@ FIRST_STEP = 0.1
 
 
 def annealed_log_weights(
-    log_likelihood: LogLikelihood, rows: int, dim: int, temperatures: int, source: torch.Generator
+    log_likelihood: LogLikelihood,
+    rows: int,
+    dim: int,
+    temperatures: int,
+    source: torch.Generator,
+    steps: Tensor | None = None,
 ) -> Tensor:
     """Log-weights (R,) in nats, one a chain, whose exponentials average to p(x).
 
     Each chain starts at the prior N(0, I) and is carried to the posterior over `temperatures`
-    steps of a sigmoid ladder, with one Hamiltonian move a step. Step sizes follow each chain's
-    own past. A row of the latents that `log_likelihood` takes is a chain of its own datum.
+    steps of a sigmoid ladder, with one Hamiltonian move a step. A row of the latents that
+    `log_likelihood` takes is a chain of its own datum. `steps` (T, R) are the moves' step sizes,
+    from `learnt_steps` of other chains. Without them each chain's follow its own past, so that a
+    move depends on where the chain has been: then the average is some percent below p(x), more
+    in more dimensions.
 
     Source: Neal 2001 (Annealed importance sampling); Wu et al. 2017 (arXiv 1611.04273), appendix
-    A, for ladder and step sizes.
+    A, for the ladder.
     """
-    z = torch.randn(rows, dim, generator=source)
+    own = _Steps(rows, 1) if steps is None else None
     log_weight = torch.zeros(rows)
-    chain = _Chain(log_likelihood, z)
-    ladder = _ladder(temperatures)
-    for before, after in itertools.pairwise(ladder):
+    chain = _Chain(log_likelihood, torch.randn(rows, dim, generator=source))
+    for index, (before, after) in enumerate(itertools.pairwise(_ladder(temperatures))):
         log_weight += (after - before) * chain.value
-        chain.move(float(after), source)
+        sizes = own.sizes if own is not None else steps[index]  # type: ignore[index]
+        taken = chain.move(float(after), sizes, source)
+        if own is not None:
+            own.learn(taken)
     return log_weight
+
+
+def learnt_steps(
+    log_likelihood: LogLikelihood,
+    rows: int,
+    pilots: int,
+    dim: int,
+    temperatures: int,
+    source: torch.Generator,
+) -> Tensor:
+    """Step sizes (T, R / pilots) that pilot chains learn for a datum, `pilots` rows each.
+
+    Fixed afterwards, they leave every tempered posterior of other chains as it is.
+
+    Source: the pilot run is ours; Wu et al. 2017 (arXiv 1611.04273), appendix A, for the share of
+    accepted moves.
+    """
+    steps = _Steps(rows, pilots)
+    chain = _Chain(log_likelihood, torch.randn(rows, dim, generator=source))
+    found = []
+    for temperature in _ladder(temperatures)[1:]:
+        found.append(steps.of_data)
+        steps.learn(chain.move(float(temperature), steps.sizes, source))
+    return torch.stack(found)
 
 
 def _ladder(temperatures: int) -> Tensor:
@@ -44,22 +78,44 @@ def _ladder(temperatures: int) -> Tensor:
     return (steps - steps[0]) / (steps[-1] - steps[0])
 
 
+class _Steps:
+    """Step sizes that follow the share of moves taken by the chains of a datum, `chains` each."""
+
+    def __init__(self, rows: int, chains: int) -> None:
+        self._chains = chains
+        self.of_data = torch.full((rows // chains,), FIRST_STEP)
+        self._accepted = torch.full((rows // chains,), ACCEPTED)
+
+    @property
+    def sizes(self) -> Tensor:
+        """The step size (R,) of each chain."""
+        return self.of_data.repeat_interleave(self._chains)
+
+    def learn(self, taken: Tensor) -> None:
+        """Lengthen or shorten the steps after the moves (R,) that were taken or not."""
+        share = taken.view(-1, self._chains).float().mean(dim=1)
+        self._accepted = 0.9 * self._accepted + 0.1 * share
+        factor = torch.where(self._accepted > ACCEPTED, 1.02, 0.98)
+        self.of_data = (self.of_data * factor).clamp(1e-4, 1.0)
+
+
 class _Chain:
-    """The points of R chains with their log-likelihoods, and step sizes that learn."""
+    """The points of R chains with their log-likelihoods."""
 
     def __init__(self, log_likelihood: LogLikelihood, z: Tensor) -> None:
         self._log_likelihood = log_likelihood
         self._z = z
         self.value, self._slope = self._look(z)
-        self._step = torch.full((len(z),), FIRST_STEP)
-        self._accepted = torch.full((len(z),), ACCEPTED)
 
-    def move(self, temperature: float, source: torch.Generator) -> None:
-        """One Hamiltonian move of each chain that leaves its tempered posterior as it is."""
+    def move(self, temperature: float, steps: Tensor, source: torch.Generator) -> Tensor:
+        """One Hamiltonian move of each chain by `steps` (R,); whether each was taken (R,).
+
+        It leaves the tempered posterior as it is, where the steps do not depend on the chain.
+        """
         momentum = torch.randn(self._z.shape, generator=source)
         start = self._energy(self._z, self.value, momentum, temperature)
         z, value, slope = self._z, self.value, self._slope
-        step = self._step[:, None]
+        step = steps[:, None]
         for _ in range(LEAPFROGS):
             momentum = momentum + 0.5 * step * (temperature * slope - z)
             z = z + step * momentum
@@ -70,12 +126,7 @@ class _Chain:
         self._z = torch.where(taken[:, None], z, self._z)
         self._slope = torch.where(taken[:, None], slope, self._slope)
         self.value = torch.where(taken, value, self.value)
-        self._learn(taken)
-
-    def _learn(self, taken: Tensor) -> None:
-        self._accepted = 0.9 * self._accepted + 0.1 * taken
-        factor = torch.where(self._accepted > ACCEPTED, 1.02, 0.98)
-        self._step = (self._step * factor).clamp(1e-4, 1.0)
+        return taken
 
     def _look(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihoods (R,) and their slopes (R, Z) at z (R, Z)."""

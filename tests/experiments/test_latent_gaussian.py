@@ -158,11 +158,12 @@ def test_importance_and_annealed_estimates_agree_where_the_posterior_is_the_prio
         model.log_variance.bias.zero_()
     x = image_rows(config["data"], 1, ".").test[:6]
     found = measure(SeedStack([model]), [x], 3, [1], 4)
-    annealing = {"annealed_chains": 2, "annealed_temperatures": 5}
+    annealing = {"annealed_chains": 2, "annealed_temperatures": 5, "annealed_pilots": 0}
     annealed = annealed_nll(model, x, 1, annealing)
+    piloted = annealed_nll(model, x, 1, {**annealing, "annealed_pilots": 3})
     exact = -model.log_likelihood(x, torch.zeros(6, 3))
     torch.testing.assert_close(found.effective[0], torch.full((6,), 4.0), atol=0.01, rtol=0)
-    for estimate in (found.free_energy[0], found.nll[0], annealed):
+    for estimate in (found.free_energy[0], found.nll[0], annealed, piloted):
         torch.testing.assert_close(estimate, exact.detach(), atol=1e-3, rtol=0)
 
 
@@ -184,7 +185,22 @@ def test_a_row_checks_its_bound_by_annealing_and_can_do_without_arrays(tree):
     check = outcome.metrics["check"]
     assert check["images"] == 3
     assert check["difference"] == pytest.approx(check["nll_importance"] - check["nll_annealed"])
+    assert "nll_tighter" not in check
     assert outcome.arrays is None
+
+
+@pytest.mark.parametrize("images", [2, 3, 5])
+def test_the_check_is_made_by_more_samples_too_where_they_cover_its_images(tree, images):
+    words = ("evaluation.annealed_images=3", "evaluation.annealed_chains=2",
+             "evaluation.annealed_temperatures=4", "evaluation.annealed_pilots=2",
+             f"evaluation.tighter_images={images}", "evaluation.tighter_samples=50")  # fmt: skip
+    [outcome] = run(make(tree, *words), SEEDS[:1], Context(keep_arrays=False))
+    check = outcome.metrics["check"]
+    assert ("difference_tighter" in check) == (images >= 3)
+    if images >= 3:
+        many = check["nll_tighter"] - check["nll_annealed"]
+        assert check["difference_tighter"] == pytest.approx(many)
+        assert check["difference_tighter_se"] > 0
 
 
 def test_more_samples_tighten_the_bound_on_the_same_images(tree):
