@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from repro.figures.bounds_check import check_table
 from repro.figures.bounds_rows import (
     ANNEALINGS,
     FLOW_COLOURS,
@@ -26,7 +27,7 @@ from repro.figures.bounds_rows import (
     of_flow,
     published_line,
 )
-from repro.figures.bounds_tables import check_table, gain_table, table_2
+from repro.figures.bounds_tables import gain_table, table_2
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
 from repro.figures.published import Published

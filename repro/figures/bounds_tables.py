@@ -1,4 +1,4 @@
-"""Tables of bounds: against the published ones, the gain of longer flows, and the check of F."""
+"""Tables of bounds: against the published ones, and the gain of longer flows."""
 
 from __future__ import annotations
 
@@ -54,15 +54,6 @@ GAIN_COLUMNS = (
     Column("tighter", "gain by more samples", "number", 2),
     Column("tighter_interval", "its 95 % interval", "interval", 2),
     Column("gain_f", "gain in F (nats)", "number", 2),
-)  # fmt: skip
-CHECK_COLUMNS = (
-    Column("flow", "posterior", labels=FLOW_LABELS), Column("length", "K", "count"),
-    Column("model_seed", "model seed", "count"), Column("images", "images", "count"),
-    Column("free_energy", "F", "number", 2), Column("gap", "gap", "number", 2),
-    Column("nll_importance", f"F {MINUS} gap", "number", 2),
-    Column("nll_annealed", f"{MINUS}ln p, annealed", "number", 2),
-    Column("difference", "difference", "number", 2, signed=True),
-    Column("difference_interval", "its 95 % interval", "interval", 2, signed=True),
 )  # fmt: skip
 
 
@@ -165,35 +156,6 @@ def gain_table(
             *notes,
         ),
         "published: the papers and reports named; ours: the stored rows",
-    )
-
-
-def check_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table | None:
-    """Build the table that holds F - gap against a -ln p found without the posterior."""
-    lines: list[tuple[Cell, ...]] = []
-    for run in frame[frame["done"]].to_dict("records"):
-        check = run["row"]["metrics"].get("check")
-        if check is None:
-            continue
-        half = 1.96 * (check["difference_se"] or float("nan"))
-        lines.append((
-            run["flow"], int(run["length"]), int(run["model_seed"]), int(check["images"]),
-            check["free_energy"], check["free_energy"] - check["nll_importance"],
-            check["nll_importance"], check["nll_annealed"], check["difference"],
-            (check["difference"] - half, check["difference"] + half),
-        ))  # fmt: skip
-    if not lines:
-        return None
-    return Table(
-        f"F {MINUS} gap against {MINUS}ln p by annealed importance sampling",
-        CHECK_COLUMNS,
-        tuple(lines),
-        (
-            "The same test images under both. Annealing starts at the prior and knows the decoder "
-            "alone; both estimates are too high on average, annealing with few temperatures more "
-            "so. Intervals: normal, over images.",
-            *notes,
-        ),
     )
 
 

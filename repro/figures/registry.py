@@ -10,6 +10,7 @@ from repro.figures.audit.samples import draw_samples
 from repro.figures.audit.untrained import draw_untrained
 from repro.figures.audit.variance import draw_variance
 from repro.figures.bounds import draw_mnist_bounds
+from repro.figures.bounds_check import draw_bounds_check
 from repro.figures.bounds_length import draw_training_length
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.checks import draw_circulant, draw_determinants
@@ -59,6 +60,7 @@ FIGURES: dict[str, Draw] = {
     "per_dimension": draw_dimensions,
     "tabular_gaussian": draw_gaussian,
     "mnist_bounds": draw_mnist_bounds,
+    "bounds_check": draw_bounds_check,
     "mnist_training_length": draw_training_length,
     "cifar_bounds": draw_cifar_bounds,
     "inference_gap": draw_inference_gap,

@@ -20,9 +20,10 @@ def make_stack(config: Config, dim: int, width: int) -> Bijection:
 
     Each layer is a random permutation, a LU layer and what `flow` names: "spline_coupling"
     (RQ-NSF (C)) or "spline_autoregressive" (RQ-NSF (AR)). One more permutation and LU layer end
-    it. With "affine_coupling", the toy model, features take turns in passing, in place of the
-    paper's reversals (the released code reverses *and* takes turns, so that one always passes). A
-    `slope_limit` bounds the slope of the generating map, in one dimension.
+    it. "affine_coupling" has permutations if `permute_affine`; without, it is the toy model, where
+    features take turns in passing, in place of the paper's reversals (the released code reverses
+    *and* takes turns, so that one always passes). A `slope_limit` bounds the slope of the
+    generating map, in one dimension.
 
     Source: Durkan et al. 2019 (NSF), appendix B; released hendrydong/normalizing-variational-flow
     nvf.py (`NVFTabular`, `NVFToy`).
@@ -37,7 +38,8 @@ def make_stack(config: Config, dim: int, width: int) -> Bijection:
 
 
 def _linear(config: Config, dim: int) -> list[Bijection]:
-    if dim == 1 or config["flow"] == "affine_coupling":
+    plain = config["flow"] == "affine_coupling" and not config["permute_affine"]
+    if dim == 1 or plain:
         return [LULinear(dim)]
     return [Permutation(dim), LULinear(dim)]
 

@@ -27,7 +27,7 @@ class IVAE(IdentifiableModel):
     iVAE's own authors set to 100, 1, 0 and 10; where all are 1 the objective is the ELBO.
 
     Source: released MathsXDC/iFlow lib/models.py, class iVAE; ilkhem/iVAE models/nets.py for the
-    weighted objective and `activation` "xtanh".
+    weighted objective, `activation` "xtanh" and `initialisation` "linear".
     """
 
     noise_stream = "noise"
@@ -36,7 +36,8 @@ class IVAE(IdentifiableModel):
     def __init__(self, config: Mapping[str, Any], dim: int, segments: int) -> None:
         super().__init__()
         self.dim = dim
-        shape = (config["hidden"], config["depth"], config["slope"], config["activation"])
+        names = ("hidden", "depth", "slope", "activation", "initialisation")
+        shape = tuple(config[name] for name in names)
         self.prior_log_variance = LeakyNetwork(segments, dim, *shape)
         self.decoder = LeakyNetwork(dim, dim, *shape)
         self.encoder_mean = LeakyNetwork(dim + segments, dim, *shape)
@@ -134,21 +135,30 @@ class IVAE(IdentifiableModel):
 
 
 class LeakyNetwork(nn.Module):
-    """A multi-layer perceptron (..., I) -> (..., O) with Xavier-uniform weights.
+    """A multi-layer perceptron (..., I) -> (..., O).
 
-    `activation` "lrelu" is a leaky ReLU, "xtanh" tanh(h) + slope h.
+    `activation` "lrelu" is a leaky ReLU, "xtanh" tanh(h) + slope h. `initialisation` "xavier"
+    makes the weights Xavier-uniform, "linear" leaves them as nn.Linear's are.
 
-    Source: released MathsXDC/iFlow lib/models.py, class MLP and weights_init.
+    Source: released MathsXDC/iFlow lib/models.py, class MLP and weights_init; ilkhem/iVAE
+    models/nets.py, class cleanIVAE, which has no weights_init.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, hidden: int, depth: int, slope: float, activation: str
+        self,
+        inputs: int,
+        outputs: int,
+        hidden: int,
+        depth: int,
+        slope: float,
+        activation: str,
+        initialisation: str = "xavier",
     ) -> None:
         super().__init__()
         widths = [inputs, *[hidden] * (depth - 1), outputs]
         self.slope, self.tanh = slope, activation == "xtanh"
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in itertools.pairwise(widths))
-        for layer in self.layers:
+        for layer in self.layers if initialisation == "xavier" else ():
             nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from repro.figures.bounds import (
     figure_curves,
     settled_curve,
 )
+from repro.figures.bounds_check import check_marks, check_table, draw_bounds_check
 from repro.figures.bounds_length import draw_training_length, gain, table_length
 from repro.figures.bounds_patches import draw_cifar_bounds
 from repro.figures.bounds_rows import (
@@ -22,7 +23,7 @@ from repro.figures.bounds_rows import (
     main_setting,
     published_line,
 )
-from repro.figures.bounds_tables import check_table, gain_table, table_2, table_3
+from repro.figures.bounds_tables import gain_table, table_2, table_3
 from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
 from repro.report.statistics import mean_interval
@@ -188,6 +189,33 @@ def test_the_check_and_the_lost_run_are_shown(published):
     notes = diverged_and_fall_notes(frame)
     assert notes[0].startswith("planar, static, K = 10: 1 of 1 runs diverged")
     assert "fell by 0.30 nats" in notes[1]
+
+
+def test_the_check_is_shown_by_each_number_of_samples(published):
+    rows = [row for row in make_rows() if row["status"] == "done"]
+    for row in rows:
+        row["config"]["evaluation"] |= {"importance_samples": 200, "tighter_samples": 5000,
+                                        "annealed_pilots": 4}  # fmt: skip
+        if "check" in row["metrics"]:
+            row["metrics"]["check"] |= {"nll_tighter": 89.0, "difference_tighter": -0.2,
+                                        "difference_tighter_se": 0.1}  # fmt: skip
+    frame = bounds_frame(rows)
+    table = check_table(frame)
+    assert table.rows[0][-2:] == (-0.2, (pytest.approx(-0.396), pytest.approx(-0.004)))
+    assert not any("own past" in note for note in table.notes)
+    few, many = check_marks(frame)[:2]
+    assert (few.value, few.n, many.value) == (-0.1, 5, -0.2)
+    assert "200 samples" in few.label
+    assert "5,000 samples" in many.label
+    names = [name for name, _ in draw_bounds_check(Material(rows, None, published, []))]
+    assert names == ["figure_check", "table_check"]
+    assert any("own past" in note for note in check_table(bounds_frame(make_rows())).notes)
+
+
+def test_without_a_check_there_is_nothing_to_draw(published):
+    rows = [row for row in make_rows() if "check" not in row["metrics"]]
+    with pytest.raises(MissingResult, match="annealed_images"):
+        list(draw_bounds_check(Material(rows, None, published, [])))
 
 
 def test_published_lines_begin_at_no_flow(published):

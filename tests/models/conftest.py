@@ -24,6 +24,7 @@ IVAE_CONFIG = {
     "depth": 3,
     "slope": 0.1,
     "activation": "lrelu",
+    "initialisation": "xavier",
     "decoder_variance": 0.01,
     "decoder_noise": "fixed",
     "prior_mean": "zero",

@@ -196,6 +196,22 @@ def test_the_network_is_linear_leaky_linear_with_xavier_weights():
     assert len(LeakyNetwork(7, 2, hidden=50, depth=1, slope=0.1, activation="lrelu").layers) == 1
 
 
+def test_linear_initialisation_is_torch_s_own_and_leaves_the_biases_alone():
+    shape = {"hidden": 50, "depth": 3, "slope": 0.1, "activation": "xtanh"}
+    networks = {}
+    for initialisation in ("xavier", "linear"):
+        torch.manual_seed(0)
+        networks[initialisation] = LeakyNetwork(7, 2, **shape, initialisation=initialisation)
+    torch.manual_seed(0)
+    plain = [torch.nn.Linear(i, o) for i, o in ((7, 50), (50, 50), (50, 2))]
+    for layer, expected in zip(networks["linear"].layers, plain, strict=True):
+        torch.testing.assert_close(layer.weight, expected.weight)
+        assert layer.weight.abs().max() <= layer.in_features**-0.5
+    other = networks["xavier"].layers[0].weight
+    assert other.abs().max() > 7**-0.5 * 0.8
+    assert (other != networks["linear"].layers[0].weight).all()
+
+
 def four(**changes):
     names = ("reconstruction", "information", "correlation", "dimensions")
     return {f"weight_{name}": changes.get(name, 1.0) for name in names}

@@ -15,7 +15,8 @@ from repro.models.variational_flow import VariationalFlow, matched_width
 from repro.training.seed_stack import SeedStack
 
 CONFIG: dict[str, Any] = {
-    "flow": "affine_coupling", "length": 2, "hidden": 8, "blocks": 1, "bins": 4,
+    "flow": "affine_coupling", "permute_affine": False, "length": 2, "hidden": 8, "blocks": 1,
+    "bins": 4,
     "tail_bound": 3.0, "dropout": 0.0, "slope_limit": None, "latent": "discrete", "states": 3,
     "estimator": "straight_through", "importance_samples": 2000, "posterior_hidden": 8,
     "posterior_layers": 2, "match": "none",
@@ -37,6 +38,17 @@ def make(dim: int = 2, seed: int = 0, **changes: Any) -> VariationalFlow:
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape))
     return model
+
+
+def test_affine_couplings_have_permutations_where_asked_for() -> None:
+    plain, permuted = (make(dim=5, permute_affine=value) for value in (False, True))
+    kinds = [[type(m).__name__ for m in model.flow.members] for model in (plain, permuted)]
+    assert "Permutation" not in kinds[0]
+    layer = ["Permutation", "LULinear", "AffineCoupling"]
+    assert kinds[1] == [*layer, *layer, "Permutation", "LULinear"]
+    z, context = torch.randn(7, 5), torch.zeros(7, 3)
+    x = permuted.generate(z, context)
+    torch.testing.assert_close(permuted.flow(x, context=context)[0], z, atol=1e-4, rtol=0)
 
 
 def source(seed: int = 1) -> torch.Generator:

@@ -27,7 +27,8 @@ IFLOW = {
     "natural_parameters": "softplus",
     "log_pi": False,
 }
-IVAE_CONFIG = {"depth": 3, "slope": 0.1, "activation": "lrelu", "decoder_variance": 0.1,
+IVAE_CONFIG = {"depth": 3, "slope": 0.1, "activation": "lrelu",
+               "initialisation": "xavier", "decoder_variance": 0.1,
                "decoder_noise": "fixed", "prior_mean": "zero", "weight_reconstruction": 1.0,
                "weight_information": 1.0, "weight_correlation": 1.0,
                "weight_dimensions": 1.0}  # fmt: skip

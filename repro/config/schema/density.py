@@ -88,6 +88,7 @@ class VariationalFlow:
 
     name: str
     flow: str = limited(choices=FLOWS)
+    permute_affine: bool = limited(omitted_at=False)
     length: int = limited(at_least=1)
     hidden: int = limited(at_least=1)
     blocks: int = limited(at_least=1)

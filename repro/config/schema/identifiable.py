@@ -13,6 +13,7 @@ PRIOR_MEANS = ("zero", "trainable")
 ORDERS = ("fixed", "reshuffle")
 LATENTS = ("sample", "mean")
 ACTIVATIONS = ("lrelu", "xtanh")
+INITIALISATIONS = ("xavier", "linear")
 DECODER_NOISES = ("fixed", "learnable")
 
 
@@ -59,6 +60,7 @@ class IVAE:
     decoder_variance: float = limited(above=0.0, example=0.01)
     prior_mean: str = limited(choices=PRIOR_MEANS)
     activation: str = limited(choices=ACTIVATIONS, omitted_at="lrelu")
+    initialisation: str = limited(choices=INITIALISATIONS, omitted_at="xavier")
     decoder_noise: str = limited(choices=DECODER_NOISES, omitted_at="fixed")
     weight_reconstruction: float = limited(at_least=0.0, omitted_at=1.0)
     weight_information: float = limited(at_least=0.0, omitted_at=1.0)
