@@ -160,10 +160,8 @@ def follow(root: Path) -> None:
         assert not twice, f"{path} imports {twice} twice: the page has to choose another name"
 
 
-@pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    root = tmp_path_factory.mktemp("copy")
-    follow(root)
+def run_the_copy(root: Path) -> Followed:
+    """Give the page's last commands in the copy, make the rows of paper, and report again."""
     own = block("", "repro run experiment=<name> scale=smoke").replace("<name>", "bell_fit")
     lines = [*own.splitlines(), "repro run experiment=bell_fit scale=paper", "repro report"]
     lines = [f"{line} launcher.workers=1" if " run " in line else line for line in lines]
@@ -179,7 +177,18 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     return Followed(root, done.stdout, found)
 
 
-def test_the_worked_example_runs_and_breaks_nothing(followed: Followed) -> None:
+def test_the_page_is_followed_in_a_copy(tmp_path: Path) -> None:
+    """One test, so that no other process makes the copy again."""
+    follow(tmp_path)
+    followed = run_the_copy(tmp_path)
+    it_runs_and_breaks_nothing(followed)
+    it_finds_the_mean_whoever_shares_the_pack(followed)
+    its_claim_is_not_run_until_rows_of_paper_are_there(followed)
+    its_figure_leaves_out_what_diverged_or_is_not_finite(followed, tmp_path / "drawn")
+    its_published_number_is_read(followed)
+
+
+def it_runs_and_breaks_nothing(followed: Followed) -> None:
     assert [row["status"] for row in followed.rows("smoke")] == ["done", "done"]
     assert "bell_fit, smoke: nothing left to do" in followed.output
     assert "energy_fits, smoke" in followed.output
@@ -191,7 +200,7 @@ def test_the_worked_example_runs_and_breaks_nothing(followed: Followed) -> None:
     assert "\nverified\n" in followed.output
 
 
-def test_the_worked_example_finds_the_mean_whoever_shares_the_pack(followed: Followed) -> None:
+def it_finds_the_mean_whoever_shares_the_pack(followed: Followed) -> None:
     rows = sorted(followed.rows("paper"), key=lambda row: int(row["data_seed"]))
     means = [row["metrics"]["mean"] for row in rows]
     assert means == pytest.approx([3.0] * 10, abs=0.3)
@@ -200,41 +209,37 @@ def test_the_worked_example_finds_the_mean_whoever_shares_the_pack(followed: Fol
     assert [bool(row["arrays"]) for row in rows] == [True] + [False] * 9
 
 
-def test_its_claim_is_not_run_until_rows_of_paper_are_there(followed: Followed) -> None:
+def its_claim_is_not_run_until_rows_of_paper_are_there(followed: Followed) -> None:
     before, after = followed.found["verdicts"]
     assert "**not run**" in before
     assert "**holds**" in after
     assert "3.000 (0.070), n 10" in after
 
 
-def test_its_figure_is_drawn_without_rows_that_diverged_or_are_not_finite(
-    followed: Followed, tmp_path: Path
-) -> None:
+def its_figure_leaves_out_what_diverged_or_is_not_finite(followed: Followed, folder: Path) -> None:
     found = [("done", 2.9), ("done", 3.2), ("diverged", 3.0), ("done", None)]
     rows = [
         {"status": status, "data_seed": seed, "metrics": {"mean": mean}}
         for seed, (status, mean) in enumerate(found, 1)
     ]
     draw = loaded(followed.root / "repro/figures/bell_fit.py").draw_bell_fit
-    save_products(draw(Material(rows, dict, pd.DataFrame(), ["A note."])), tmp_path)
-    assert (tmp_path / "table_means.csv").read_text() == "seed,mean\n1,2.9\n2,3.2\n"
-    assert "A note." in (tmp_path / "table_means.md").read_text()
-    none = save_products(draw(Material(rows[2:], dict, pd.DataFrame())), tmp_path / "none")
+    save_products(draw(Material(rows, dict, pd.DataFrame(), ["A note."])), folder)
+    assert (folder / "table_means.csv").read_text() == "seed,mean\n1,2.9\n2,3.2\n"
+    assert "A note." in (folder / "table_means.md").read_text()
+    none = save_products(draw(Material(rows[2:], dict, pd.DataFrame())), folder / "none")
     assert {path.stem for path in none} == {"table_means"}
 
 
-def test_its_published_number_is_read_and_every_word_is_told(followed: Followed) -> None:
+def its_published_number_is_read(followed: Followed) -> None:
     number = find_published(
         load_published(followed.root / "conf" / "published"), paper="bell_curves",
         artefact="table 1", experiment="bell_fit", model="bell_curve", metric="mean",
     )  # fmt: skip
     assert number is not None
-    assert (number.value, number.spread, number.spread_kind, number.n) == (
-        3.0,
-        0.07,
-        "sd_seeds",
-        10,
-    )
+    assert (number.value, number.spread, number.spread_kind) == (3.0, 0.07, "sd_seeds")
+
+
+def test_every_word_of_a_published_number_is_told() -> None:
     text = section("4. Published numbers")
     words = (*FIELDS, *SPREAD_KINDS, *ORIGINS)
     assert [word for word in words if not re.search(rf"\b{word}\b", text)] == []
@@ -256,7 +261,7 @@ def test_the_table_of_figures_names_each_with_its_task() -> None:
     tree = Tree()
     for name in tree.experiments:
         base = tree.compose((("experiment", name),))
-        assert told[base["figures"]] == base["task"], name
+        assert base["figures"] is None or told[base["figures"]] == base["task"], name
 
 
 @pytest.fixture
