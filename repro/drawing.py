@@ -5,33 +5,40 @@ from __future__ import annotations
 import functools
 import json
 import multiprocessing
+import os
 import signal
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repro.atomic import write_atomic
 from repro.config.compose import Composition
 from repro.config.tree import conf_folder
-from repro.errors import ConfigError, MissingResult, StoreError
+from repro.errors import ConfigError, FigureFailed, MissingResult, StoreError
 from repro.figures.material import Material, save_products
 from repro.figures.published import load_published
-from repro.figures.registry import FIGURES
+from repro.figures.registry import FIGURES, find_draw
 from repro.runner.asked import asked_rows, baseline_rows
 from repro.runner.launch import cores
+from repro.runner.paths import StorePaths
 from repro.runner.plan import open_store
 from repro.runner.takeover import SHARING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Drawn = tuple[list[Path], MissingResult | StoreError | None]  # files, or why there are none
+Drawn = tuple[
+    list[Path], MissingResult | StoreError | FigureFailed | None
+]  # or why there are none
 
 
 def draw_all(compositions: Sequence[Composition]) -> Iterator[Drawn]:
     """Draws each experiment; yields its files, in order, as they are done, or why there are none.
 
-    Rows or arrays that cannot be read, and files that cannot be written, keep no other experiment
-    from being drawn.
+    Rows or arrays that cannot be read, files that cannot be written, and a figure function that
+    fails keep no other experiment from being drawn.
 
     Raises:
         ConfigError: an experiment names a figure that does not exist.
@@ -47,7 +54,7 @@ def draw_all(compositions: Sequence[Composition]) -> Iterator[Drawn]:
 def _draw_or_miss(composition: Composition) -> Drawn:
     try:
         return draw(composition), None
-    except (MissingResult, StoreError) as error:
+    except (MissingResult, StoreError, FigureFailed) as error:
         return [], error
 
 
@@ -62,6 +69,7 @@ def draw(composition: Composition) -> list[Path]:
     Raises:
         MissingResult: none of its rows is stored.
         StoreError: rows or arrays that cannot be read, files that cannot be written.
+        FigureFailed: its figure function raises, or yields what is no figure or table.
         ConfigError: as `draw_all`.
     """
     if composition.about.figures is None:
@@ -81,14 +89,43 @@ def draw(composition: Composition) -> list[Path]:
     notes = list(composition.notes)
     if len(rows) < asked:
         notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
-    products = FIGURES[composition.about.figures]
-    folder = store.paths.figures / composition.experiment
     rows += untrained_rows(composition)
     published = _published(conf_folder() / "published")
     given = Material(
         rows, lambda row: store.load_arrays(dict(row)), published, notes, composition.scale
     )
-    return save_products(products(given), folder)
+    return _drawn(composition, given, store.paths)
+
+
+def _drawn(composition: Composition, given: Material, paths: StorePaths) -> list[Path]:
+    """What the figure function draws; its traceback is kept for as long as it fails."""
+    word = str(composition.about.figures)
+    where = f"experiment={composition.experiment} scale={composition.scale}"
+    who = f"{where}: its figure {word} ({FIGURES[word]})"
+    kept = paths.failure(f"figures-{composition.experiment}")
+    try:
+        drawn = save_products(find_draw(word)(given), paths.figures / composition.experiment)
+    except (MissingResult, StoreError):
+        raise
+    except ConfigError as error:
+        raise FigureFailed(f"{who} refuses: {error}") from error
+    except (Exception, SystemExit) as error:
+        cause = " ".join("".join(traceback.format_exception_only(error)).split())
+        told = f"{who} failed with {cause}; the whole traceback is {_keep(error, kept)}"
+        raise FigureFailed(told) from error
+    with suppress(OSError):
+        kept.unlink(missing_ok=True)
+    return drawn
+
+
+def _keep(error: BaseException, file: Path) -> str:
+    """Writes an error's traceback to a file and says where that is."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        write_atomic(file, lambda opened: opened.write(text.encode("utf-8", "backslashreplace")))
+    except OSError as refusal:
+        return f"lost ({refusal})"
+    return f"in {os.path.relpath(file)}"
 
 
 def untrained_rows(composition: Composition) -> list[dict[str, Any]]:

@@ -23,3 +23,7 @@ class JobFailed(ReproError):
 
 class MissingResult(ReproError):
     """A figure or table without stored rows; the message names the command that makes them."""
+
+
+class FigureFailed(ReproError):
+    """A figure function that failed; the message names it and the file with the traceback."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,17 +34,36 @@ class Material:
 
 Product: TypeAlias = tuple[str, Figure | Table]  # a file's name without its ending, and what it is
 Draw: TypeAlias = Callable[[Material], Iterable[Product]]
+EXAMPLE = 'write `yield "table_means", Table(...)` or `yield "figure_means", figure`'
+NO_PAIR = f"no name with a figure or table; {EXAMPLE}"
 
 
 def save_products(products: Iterable[Product], folder: Path | str) -> list[Path]:
     """Write each figure and table as it comes, and return the paths of all their files.
 
-    Raises: StoreError where a file cannot be written.
+    Raises: StoreError where a file cannot be written; TypeError and ValueError for what is no
+        product.
     """
+    if not isinstance(products, Iterable):
+        raise TypeError(f"it returns {reprlib.repr(products)} and yields no products; {EXAMPLE}")
     paths: list[Path] = []
-    for name, product in products:
+    for one in products:
+        name, product = _checked(one)
         if isinstance(product, Table):
             paths += save_table(product, folder, name)
         else:
             paths += save_figure(product, folder, name)
     return paths
+
+
+def _checked(one: object) -> Product:
+    """What was yielded, if it is a product whose file lies in the experiment's own folder."""
+    if not isinstance(one, tuple) or len(one) != 2:
+        raise TypeError(f"it yields {reprlib.repr(one)}, {NO_PAIR}")
+    name, product = one
+    if not isinstance(name, str) or not isinstance(product, Figure | Table):
+        kinds = " and ".join(type(part).__name__ for part in one)
+        raise TypeError(f"it yields {kinds}, {NO_PAIR}")
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise ValueError(f"the name {name!r} is no file name; yield one without folders and dots")
+    return name, product
