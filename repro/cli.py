@@ -143,9 +143,10 @@ def figures(args: argparse.Namespace) -> int:
     """
     from repro.config.compose import compose_all, means_all
     from repro.drawing import draw_all
+    from repro.narrowing import noted
 
     count, errors = 0, []
-    for paths, error in draw_all(compose_all(args.words)):
+    for paths, error in draw_all(noted(compose_all(args.words), args.words)):
         for path in paths:
             print(os.path.relpath(path))
         count += len(paths)
