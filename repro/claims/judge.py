@@ -10,10 +10,11 @@ from repro.claims.estimate import NAN, Estimate
 from repro.claims.registry import STATISTICS
 from repro.claims.sample import Lost, Sample, matches, related, select
 from repro.claims.schema import Claim, Selection
-from repro.claims.verdict import NOT_RUN, Decision, decide, rule_p, without
+from repro.claims.verdict import NOT_RUN, UNDECIDED, Decision, decide, rule_p, without
 from repro.report.multiplicity import holm
 
 NOTHING = Estimate(NAN)
+OPEN = Decision("", "")  # until the whole family is estimated
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def judge(claims: Sequence[Claim], find: FindEvidence) -> list[Judgement]:
     found = [_estimated(claim, find) for claim in claims]
     adjusted = _adjusted(found)
     return [
-        one if one.verdict == NOT_RUN
+        one if one.decision is not OPEN
         else replace(one, p=p, decision=_decided(one, p))
         for one, p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
@@ -116,7 +117,7 @@ def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
     statistic = STATISTICS[claim.test.name].function
     estimate = statistic(found, claim.decide.bound, **claim.test.arguments)
     absent = tuple(sample.name for sample in chosen if not sample.points)
-    return replace(about, estimate=estimate, absent=absent, decision=Decision("", ""))
+    return replace(about, estimate=estimate, absent=absent, decision=OPEN)
 
 
 def _enough(claim: Claim, chosen: Sequence[Sample], found: Sequence[Sample]) -> bool:
@@ -133,13 +134,20 @@ def _complete(claim: Claim, name: str, samples: Mapping[str, Sample]) -> bool:
 
 
 def _evidence(claim: Claim, experiment: str, find: FindEvidence) -> Evidence:
-    """An experiment at the first scale at which all, or else any, of what is taken has rows."""
+    """An experiment at the first scale at which all, or else any, of what is taken has rows.
+
+    Rows whose numbers are all lost count where no scale has any other.
+    """
     tried = [find(experiment, scale) for scale in claim.scales]
-    for enough in (all, any):
-        for one in tried:
-            samples = _samples(claim, {experiment: one})
-            if enough(sample.points for sample in samples.values()):
-                return one
+    taken = [list(_samples(claim, {experiment: one}).values()) for one in tried]
+    for enough in (
+        lambda samples: all(one.points for one in samples),
+        lambda samples: any(one.points for one in samples),
+        lambda samples: any(one.lost for one in samples),
+    ):
+        for found, samples in zip(tried, taken, strict=True):
+            if enough(samples):
+                return found
     return tried[0]
 
 
@@ -164,12 +172,10 @@ def _about(
     lost = {run for sample in samples.values() for run in sample.lost}
     stored = lost | {Lost(str(p.row["id"]), p.data_seed, p.model_seed) for p in points}
     reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
-    lacking = [name for name, sample in samples.items() if not sample.points]
-    short = len(stored) < len(asked) or bool(lacking)
-    missing = dict.fromkeys(samples[one].lacks or _named(claim.rows[one]) for one in lacking)
+    short = len(stored) < len(asked) or bool(_lacking(samples))
     return Judgement(
         claim,
-        Decision(NOT_RUN, f"no rows yet of {', '.join(missing)}"),
+        _unestimated(claim, samples),
         scale=", ".join(dict.fromkeys(one.scale for one in evidence.values())),
         stored=len(stored),
         asked=len(asked),
@@ -178,6 +184,27 @@ def _about(
         ids=tuple(sorted({one.id for one in stored})),
         command=_command(claim, evidence, samples) if short else "",
     )
+
+
+def _lacking(samples: Mapping[str, Sample]) -> list[str]:
+    """The selections without rows; rows whose numbers are lost are rows."""
+    return [
+        name for name, one in samples.items() if not one.points and (one.lacks or not one.lost)
+    ]
+
+
+def _unestimated(claim: Claim, samples: Mapping[str, Sample]) -> Decision:
+    """Why nothing can be estimated: rows that are not there yet, or that have no numbers."""
+    if lacking := _lacking(samples):
+        missing = dict.fromkeys(samples[one].lacks or _named(claim.rows[one]) for one in lacking)
+        return Decision(NOT_RUN, f"no rows yet of {', '.join(missing)}")
+    lost = [
+        f"none of the {len(one.lost)} runs of {_named(claim.rows[name])} has a finite number"
+        for name, one in samples.items()
+        if not one.points
+    ]
+    reason = "; ".join(dict.fromkeys(lost)) or "no two of the runs are on the same data set"
+    return Decision(UNDECIDED, reason, 0)
 
 
 def _named(wanted: Selection) -> str:
@@ -198,7 +225,7 @@ def _command(claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[st
     """What makes the missing rows: of what has none, or else of all that the claim takes."""
     if claim.command:
         return claim.command
-    empty = [claim.rows[name] for name, sample in samples.items() if not sample.points]
+    empty = [claim.rows[name] for name in _lacking(samples)]
     chosen = empty or list(claim.rows.values())
     names = list(dict.fromkeys(one.experiment for one in chosen))
     words = [f"experiment={','.join(names)}"]
@@ -210,7 +237,7 @@ def _command(claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[st
 
 def _adjusted(found: Sequence[Judgement]) -> list[float]:
     """The rules' p values, after Holm's correction within each family of claims that ran."""
-    ran = [one.verdict != NOT_RUN for one in found]
+    ran = [one.decision is OPEN for one in found]
     p = [rule_p(one.estimate, one.claim.decide) if yes else NAN
          for one, yes in zip(found, ran, strict=True)]  # fmt: skip
     families: dict[str, list[int]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repro.claims.judge import Evidence, Judgement, judge
 from repro.claims.schema import DECIDING, Claim
-from repro.claims.verdict import NOT_RUN, VERDICTS
+from repro.claims.verdict import VERDICTS
 from repro.config.compose import Composition
 from repro.errors import StoreError
 from repro.page import words
@@ -155,10 +155,9 @@ def _rows_by_scale(shelf: Shelf, scales: Sequence[str]) -> dict[str, list[dict[s
 
 
 def _proof(one: Judgement) -> Proof:
-    ran = one.verdict != NOT_RUN
     return Proof(
         line=words.line(one),
-        statistic=one.estimate.method if ran else one.claim.test.name.replace("_", " "),
+        statistic=one.estimate.method or one.claim.test.name.replace("_", " "),
         rule=words.rule(one.claim.decide),
         p=words.p_value(one.p),
         family=one.claim.family or "",

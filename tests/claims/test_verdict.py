@@ -190,3 +190,43 @@ def test_a_diverged_run_is_stored_and_needs_no_command(rows, make_evidence):
     found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: make_evidence(rows))[0]
     assert (found.stored, found.asked, found.lost, found.estimate.n) == (16, 16, 1, 7)
     assert found.command == ""
+
+
+def lost(rows):
+    return [row | {"metrics": {"mcc": None}} for row in rows]
+
+
+def test_a_claim_all_of_whose_rows_are_lost_is_undecided_and_has_no_command(rows, make_evidence):
+    stored = [*lost(rows[:8]), *rows[8:]]
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: make_evidence(stored))[0]
+    assert (found.verdict, found.lost, found.command) == (UNDECIDED, 8, "")
+    assert found.decision.reason == "none of the 8 runs of e has a finite number"
+    assert found.decision.n == 0, "no number of runs would decide"
+
+
+def test_lost_rows_of_one_selection_do_not_stand_for_the_missing_ones_of_another(
+    rows, make_evidence
+):
+    stored = lost(rows[:8])
+    asked = replace(make_evidence(rows), rows=tuple(stored))
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: asked)[0]
+    assert (found.verdict, found.decision.reason) == (NOT_RUN, "no rows yet of e")
+    assert found.command == "repro run experiment=e scale=paper"
+
+
+def test_lost_rows_are_found_at_a_later_scale(rows, make_evidence):
+    def find(name, scale):
+        return make_evidence([] if scale == "paper" else lost(rows), scale)
+
+    found = judge([claim("F", "ab", Rule("above", 0))], find)[0]
+    assert (found.verdict, found.scale) == (UNDECIDED, "reduced")
+
+
+def test_a_gap_to_other_data_sets_alone_is_undecided(rows, make_row, make_evidence):
+    gap = Selection("e", "mcc", where={"model.name": "a"}, less="b")
+    one = replace(claim("F", "ab", Rule("above", 0)), test=Primary("mean", ("a",)))
+    one = replace(one, rows=one.rows | {"a": gap})
+    other = [*rows[:8], make_row("b", 99, 0.5)]
+    found = judge([one], lambda *_: make_evidence(other))[0]
+    assert found.verdict == UNDECIDED
+    assert found.decision.reason == "no two of the runs are on the same data set"

@@ -1,6 +1,7 @@
 """Judgements in a reader's words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from repro.claims.schema import Claim, Number, Primary, Rule, Selection
 from repro.claims.verdict import HOLDS, NOT_RUN, UNDECIDED, Decision
 from repro.figures.tables import DASH, MINUS
 from repro.page import words
+from repro.page.content import _proof
 
 ROWS = {"a": Selection("e", "mcc"), "b": Selection("e", "mcc")}
 
@@ -56,6 +58,12 @@ def test_an_undecided_claim_says_the_n_that_would_decide():
 def test_what_has_not_run_shows_no_number():
     line = words.line(judged(NOT_RUN))
     assert (line.ours, line.interval, line.reductions) == (DASH, DASH, ())
+
+
+def test_a_claim_whose_rows_all_are_lost_names_the_statistic_that_it_would_take():
+    found = replace(judged(UNDECIDED, n=0), estimate=Estimate(math.nan))
+    assert _proof(found).statistic == "paired difference"
+    assert (words.line(found).ours, words.line(found).n) == (DASH, "0")
 
 
 def test_an_exact_count_has_no_decimals_and_no_interval():
