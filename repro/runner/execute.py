@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro.errors import JobFailed, StoreError
+from repro.errors import StoreError
 from repro.experiments.registry import resolve
 from repro.jobs import Context, Interrupted, Job, Outcome, SeedPair
 from repro.runner import checkpoints, protocol, provenance, spill
+from repro.runner.contract import checked
 from repro.runner.locking import claim, holder
-from repro.runner.rows import SCHEMA, STATUSES, Row, encode
+from repro.runner.lost import lost_note
+from repro.runner.rows import SCHEMA, Row, encode
 from repro.runner.store import Store
 
 Emit = Callable[[protocol.Event], None]
@@ -202,20 +204,8 @@ class _Attempt:
     def _call(self, context: Context) -> list[Outcome]:
         task = resolve(self.job.task)
         context.device = device_of(self.job)  # only now: the task's import may have loaded torch
-        outcomes = task(copy.deepcopy(self.job.config), self.seeds, context)
-        if [outcome.seeds for outcome in outcomes] != list(self.seeds):
-            raise JobFailed(
-                f"The task {self.job.task!r} was given {list(map(tuple, self.seeds))} and "
-                f"returned {[tuple(outcome.seeds) for outcome in outcomes]}. Correct it so that "
-                "it returns one outcome a seed, in the same order."
-            )
-        odd = {outcome.status for outcome in outcomes} - set(STATUSES)
-        if odd:
-            raise JobFailed(
-                f"The task {self.job.task!r} returned the status {odd.pop()!r}. Correct the task "
-                f"so that it returns one of {', '.join(STATUSES)}."
-            )
-        return outcomes
+        returned = task(copy.deepcopy(self.job.config), self.seeds, context)
+        return checked(self.job.task, self.seeds, returned)
 
     def _provenance(self, context: Context, started: str, seconds: float) -> dict[str, Any]:
         return {
@@ -260,6 +250,8 @@ class _Attempt:
             return
         stored = [[*o.seeds, o.status] for o in outcomes if o.seeds not in skipped]
         self.emit({"event": protocol.STORED, "rows": stored, "seconds": seconds})
+        if lost := lost_note(self.job.id, outcomes):
+            self.emit({"event": protocol.NOTE, "text": lost})
         if skipped:
             self.emit(_event(protocol.HAD, tuple(sorted(skipped))))
         tidy(self.job, self.store)

@@ -165,11 +165,12 @@ def test_an_unknown_task_is_a_failure_that_names_the_nearest(
     assert "Did you mean 'fake'?" in execute(make_job(task="fakee"))["failed"]["cause"]
 
 
-def test_nan_becomes_null_in_the_row(
+def test_nan_becomes_null_in_the_row_and_is_told(
     make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]], store: Store
 ) -> None:
-    execute(make_job(how="nan"))
+    events = execute(make_job(how="nan"))
     assert [row["metrics"]["mcc"] for row in store.read("fake")] == [None, None]
+    assert "not finite: mcc (2 of 2 seeds)" in events["note"]["text"]
 
 
 def test_a_stopped_job_goes_on_from_its_checkpoint(
