@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from repro import __version__
 from repro.cli_data import DATA_EPILOG, DATA_VERBS
+from repro.cli_help import EPILOG, EPILOGS
 from repro.errors import ConfigError, MissingResult, ReproError
 
 if TYPE_CHECKING:
@@ -22,26 +23,6 @@ if TYPE_CHECKING:
     from repro.jobs import Job
     from repro.runner.plan import OpenStore, PlannedCell
     from repro.runner.store import Store
-
-EPILOG = """\
-overrides are Hydra's: KEY=VALUE, GROUP=NAME, and KEY=A,B or KEY=[A,B] for a sweep
-  experiment=NAME|all    which paper artefact (files in conf/experiment)
-  scale=quick            smoke | quick | reduced | paper
-  seeds=1-60             data seeds; also [1,2,49], 7 or 1-4,7; model_seeds likewise
-  layers=3,4             short for data.layers=3,4
-  arm=NAME,NAME          some of an experiment's arms
-  fidelity=as_published  what the papers say instead of what their code does
-  launcher.workers=2 device=cpu paths.results=DIR
-
-examples
-  repro plan                                     what is done, and how long the rest takes
-  repro run experiment=identifiability_2d        make what is missing
-  repro run experiment=identifiability_2d scale=paper layers=[3,4,5]
-  repro figures experiment=identifiability_2d    draw from what is stored
-  repro report                                   every claim's verdict with its evidence, a page
-  repro config experiment=identifiability_2d fidelity=as_published
-  repro data generate sources data_seed=49 data.dim=5 data.segments=40 out=FILE.npz
-"""
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -131,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
     todo = jobs(planned)
     overview.tell("\n".join([overview.plan_table(planned), *tended, *told]))
     code = _run_jobs(planned, todo) if todo else 0
-    overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
+    if code == 0 or any(one.done or one.diverged for one in make_plan(asked)):
+        overview.tell(f"\nTo draw what is stored: repro figures {shlex.join(args.words)}")
     return code
 
 
@@ -223,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name, (function, text) in VERBS.items():
-        _add_verb(verbs, name, function, text, "OVERRIDE", EPILOG)
+        _add_verb(verbs, name, function, text, "OVERRIDE", EPILOGS.get(name, EPILOG))
     data = _formatted(verbs.add_parser, "data", help="list, fetch, check or generate data",
                       epilog=DATA_EPILOG)  # fmt: skip
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -456,6 +457,20 @@ def test_run_hands_over_what_is_missing_and_points_to_the_figures(
     assert f"repro figures experiment={NAME} launcher.workers=2 threads=1\n" in out
 
 
+def test_run_points_to_the_figures_only_where_there_is_something_to_draw(
+    capsys: pytest.CaptureFixture[str], launched: Any
+) -> None:
+    launched["summary"] = FakeSummary(ok=False)
+    words = ["run", f"experiment={NAME}", "scale=smoke"]
+    code, out, _ = out_of(capsys, *words)
+    assert code == 1
+    assert "To draw what is stored" not in out
+    store(1, "done", "scale=smoke")
+    code, out, _ = out_of(capsys, *words)
+    assert code == 1
+    assert f"To draw what is stored: repro figures experiment={NAME} scale=smoke\n" in out
+
+
 def test_run_takes_over_what_another_scale_has_of_the_same_configs(
     capsys: pytest.CaptureFixture[str], launched: Any
 ) -> None:
@@ -607,6 +622,28 @@ def test_the_module_runs_and_helps(tmp_path: Path) -> None:
         assert verb in answer.stdout
     assert "examples" in answer.stdout
     assert python("-m", "repro", "plam", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("verb", ["report", "verify"])
+def test_help_lists_no_word_that_the_verb_refuses(
+    capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    text = capsys.readouterr().out
+    for word in ("experiment=", "layers=", "arm=", "fidelity=", "data."):
+        assert word not in text
+    for word in ("scale=", "paths.results=", f"repro {verb} "):
+        assert word in text
+
+
+def test_the_words_of_the_help_of_verify_are_taken() -> None:
+    from repro.cli_help import VERIFY_EPILOG
+    from repro.runner.verify import Verifier
+
+    words = re.findall(r"[a-z_.]+=\w+", VERIFY_EPILOG)
+    assert {"scale=quick", "draw=3", "device=cpu", "paths.data=DIR"} <= set(words)
+    assert Verifier(list(dict.fromkeys(words))).chosen["seeds"] == "7"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
