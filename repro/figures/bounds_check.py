@@ -75,7 +75,8 @@ def check_marks(frame: pd.DataFrame) -> list[Mark]:
     marks: list[Mark] = []
     for run in _checked(frame):
         check, config = run["row"]["metrics"]["check"], run["row"]["config"]["evaluation"]
-        group = f"{FLOW_LABELS[run['flow']]}, K = {int(run['length'])}"
+        name, length = FLOW_LABELS[run["flow"]], int(run["length"])
+        group = f"{name}, K = {length}" if length else name
         counts = {"": config["importance_samples"], "_tighter": config.get("tighter_samples")}
         for suffix, count in counts.items():
             if f"difference{suffix}" in check:

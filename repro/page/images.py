@@ -32,7 +32,7 @@ def inline(path: Path, results: Path, width: int, alt: str) -> Picture:
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     palette = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
-    palette.save(buffer, format="PNG")
+    palette.save(buffer, format="PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     file = path.relative_to(results).as_posix()
     return Picture(uri, picture.width, picture.height, file, alt)
