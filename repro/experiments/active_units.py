@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from repro.data.sources import Sources
-from repro.experiments.evaluation import ROWS, in_parts
+from repro.experiments.evaluation import ROWS, in_parts, inputs
 from repro.metrics.identifiability import matched_correlations
 from repro.training.seed_stack import SeedStack
 
@@ -23,11 +23,10 @@ def active_units(stack: SeedStack, sources: Sequence[Sources]) -> list[dict[str,
     prior, in the order of the sources that the posterior means are matched with; active_units
     counts those of at least .01. A seed whose numbers are not all finite has neither.
 
-    Source: the collapse of a variational auto-encoder's latents as Bowman et al. 2016 measure it;
-    the threshold is the one that our protocol declares.
+    Source: Burda et al. 2016 count active units by the variance of their posterior means; the
+    divergence and its threshold are our protocol's, declared before the rows.
     """
-    x = torch.stack([torch.from_numpy(each.x) for each in sources]).to(stack.device)
-    segment = torch.from_numpy(sources[0].segment).to(x.device)
+    x, segment = inputs(sources, stack)
 
     def part(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         return stack.call("divergences", x[:, rows], segment[rows], in_dims=(0, None))

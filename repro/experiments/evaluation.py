@@ -33,8 +33,7 @@ def evaluate(
     posterior mean (the same thing for an exact flow); correlations and MCC have no unit,
     log_likelihood and elbo are nats a point. A seed whose latents are not all finite has None.
     """
-    x = torch.stack([torch.from_numpy(s.x) for s in sources]).to(stack.device)
-    segment = torch.from_numpy(sources[0].segment).to(x.device)
+    x, segment = inputs(sources, stack)
     noise = Noise([pair.model_seed for pair in seeds], x.device)
     with torch.no_grad():
         sample, mean = latents(stack, x, segment, noise)
@@ -51,6 +50,12 @@ def evaluate(
         found["elbo"] = float(elbo[index])
         metrics.append(found)
     return metrics, chosen
+
+
+def inputs(sources: Sequence[Sources], stack: SeedStack) -> tuple[Tensor, Tensor]:
+    """Observations (S, N, D) of each seed and the segments (N,) of all, on the stack's device."""
+    x = torch.stack([torch.from_numpy(each.x) for each in sources]).to(stack.device)
+    return x, torch.from_numpy(sources[0].segment).to(stack.device)
 
 
 class Noise:

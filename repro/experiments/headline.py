@@ -16,7 +16,7 @@ from torch import Tensor
 from repro.data.held_out import first_of_each_segment, fresh
 from repro.data.sources import Sources, has_exact_density, oracle_log_likelihood
 from repro.experiments.active_units import active_units
-from repro.experiments.evaluation import Noise, identifiability, latents, likelihoods
+from repro.experiments.evaluation import Noise, identifiability, inputs, latents, likelihoods
 from repro.jobs import SeedPair
 from repro.metrics.geometry import geometry
 from repro.metrics.two_sample import classifier_test, energy_test
@@ -87,8 +87,8 @@ def _on_held_out(
     some = [first_of_each_segment(each, evaluation["held_out_points"]) for each in held]
     noise = Noise([pair.model_seed for pair in seeds], stack.device)
     with torch.no_grad():
-        sample, mean = latents(stack, *_inputs(held, stack), noise)
-        values = likelihoods(stack, *_inputs(some, stack), noise, evaluation["held_out_samples"])
+        sample, mean = latents(stack, *inputs(held, stack), noise)
+        values = likelihoods(stack, *inputs(some, stack), noise, evaluation["held_out_samples"])
     chosen = sample if evaluation["latent"] == "sample" else mean
     found: list[dict[str, Any]] = []
     for index, truth in enumerate(held):
@@ -99,11 +99,6 @@ def _on_held_out(
         metrics |= _of_the_data(some[index], config)
         found.append({f"held_out_{key}": value for key, value in metrics.items()})
     return found
-
-
-def _inputs(sources: Sequence[Sources], stack: SeedStack) -> tuple[Tensor, Tensor]:
-    x = torch.stack([torch.from_numpy(each.x) for each in sources]).to(stack.device)
-    return x, torch.from_numpy(sources[0].segment).to(stack.device)
 
 
 def _samples(stack: SeedStack, index: int, pair: SeedPair, points: int) -> np.ndarray:

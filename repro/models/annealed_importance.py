@@ -36,15 +36,13 @@ def annealed_log_weights(
     Source: Neal 2001 (Annealed importance sampling); Wu et al. 2017 (arXiv 1611.04273), appendix
     A, for the ladder.
     """
-    own = _Steps(rows, 1) if steps is None else None
+    own = _Steps(rows, 1)
     log_weight = torch.zeros(rows)
     chain = _Chain(log_likelihood, torch.randn(rows, dim, generator=source))
     for index, (before, after) in enumerate(itertools.pairwise(_ladder(temperatures))):
         log_weight += (after - before) * chain.value
-        sizes = own.sizes if own is not None else steps[index]  # type: ignore[index]
-        taken = chain.move(float(after), sizes, source)
-        if own is not None:
-            own.learn(taken)
+        sizes = own.sizes if steps is None else steps[index]
+        own.learn(chain.move(float(after), sizes, source))
     return log_weight
 
 

@@ -76,8 +76,8 @@ class Bounds:
     On the first `annealed_images` of them -log p is also estimated by annealed importance sampling
     with `annealed_chains` chains an image and `annealed_temperatures` steps, whose sizes
     `annealed_pilots` further chains an image find beforehand (0: each chain's follow its own past,
-    which leaves the estimate some percent too low). On the first `tighter_images` it is estimated
-    once more by `tighter_samples` importance samples.
+    which leaves -log p too high). On the first `tighter_images` it is estimated once more by
+    `tighter_samples` importance samples.
     """
 
     name: str

@@ -10,14 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.figures.audit.frame import arms_in, audit_frame, spell
+from repro.figures.audit.frame import COLLAPSED, arms_in, audit_frame, spell
 from repro.figures.material import Material, Product
 from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
 from repro.figures.tables import Column, Table
 from repro.report.statistics import share_interval
 
 INACTIVE = 0.01  # nats a point; a latent that tells less of the data is inactive
-LOST = 0.05  # |r|
 LEAST = 1e-6  # nats; what is less is drawn here
 PANELS = 3  # a row
 LAYOUT = Layout(panel=(1.95, 1.7), gap=(0.4, 0.85), left=0.62, right=0.12, top=0.7, bottom=0.5)
@@ -25,7 +24,7 @@ MEASURED = (
     "The divergence is that of the posterior of a latent from its prior given the segment, a mean "
     "over the data in nats a point, of the latent that a source is matched with (by posterior "
     f"means, whose correlation |r| is). Below {INACTIVE:g} nats the latent is inactive; below "
-    f"{LOST:g} the source is lost. Runs made before divergences were measured have none."
+    f"{COLLAPSED:g} the source is lost. Runs made before divergences were measured have none."
 )
 COLUMNS = (
     Column("arm", "arm"), Column("runs", "runs", "count"),
@@ -54,7 +53,7 @@ class Told:
     @property
     def lost(self) -> np.ndarray:
         """Whether each source is lost."""
-        return self.correlation < LOST
+        return self.correlation < COLLAPSED
 
 
 def told(frame: pd.DataFrame) -> list[Told]:
@@ -122,7 +121,7 @@ def _limits(found: Sequence[Told]) -> tuple[float, float]:
 def _panel(ax: Axes, one: Told, limits: tuple[float, float]) -> None:
     ax.scatter(np.maximum(one.divergence, LEAST), one.correlation, s=5, alpha=0.35, linewidths=0)
     ax.axvline(INACTIVE, color=MUTED, linewidth=0.7, linestyle="--")
-    ax.axhline(LOST, color=MUTED, linewidth=0.7, linestyle="--")
+    ax.axhline(COLLAPSED, color=MUTED, linewidth=0.7, linestyle="--")
     ax.set_xscale("log")
     ax.set_xlim(*limits)
     ax.set_ylim(-0.03, 1.03)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repro.figures.audit.active_units import draw_active_units
-from repro.figures.audit.frame import arms_in, audit_frame, by_seed, paired, runs, spell
+from repro.figures.audit.frame import COLLAPSED, arms_in, audit_frame, by_seed, paired, runs, spell
 from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.baselines import baseline_notes
 from repro.figures.forest import Mark, figure_forest
@@ -17,7 +17,6 @@ from repro.figures.rows import Rows
 from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
-COLLAPSED = 0.05  # a matched correlation below it is a lost source
 MEASURES = {"mcc": "MCC as scored", "mcc_posterior_mean": "MCC of the posterior mean"}
 REFERENCES = ("as_released", "hidden_32", "ivae")  # what the other arms are compared with
 EXPLANATION = (

@@ -12,6 +12,7 @@ from repro.errors import MissingResult
 from repro.figures.rows import Rows, records
 
 COLUMNS = ("arm", "model", "layers", "data_seed", "model_seed", "done", "row")
+COLLAPSED = 0.05  # a matched correlation below it is a lost source
 RUN = ["layers", "data_seed", "model_seed"]
 
 
