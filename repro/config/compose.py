@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,8 +12,6 @@ from typing import Any
 from repro.config.arms import Arm, read_arms, refuse_twins, refuse_varied
 from repro.config.cost import by_arm_or_model, seconds_per_seed
 from repro.config.experiment import (
-    RUN_KEYS,
-    TOP,
     about,
     block,
     for_model,
@@ -22,21 +19,17 @@ from repro.config.experiment import (
     sweep,
 )
 from repro.config.folders import folder, folder_words
-from repro.config.identity import identity, science
+from repro.config.identity import identity
 from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, parse_words
-from repro.config.references import followed
-from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Experiment
+from repro.config.resolve import Settled, resolve
+from repro.config.schema import SCALES, Experiment
 from repro.config.seeds import parse_seeds
-from repro.config.tasks import check_kinds, rules
 from repro.config.tree import Choices, Tree
-from repro.config.typed import type_run, type_section
 from repro.errors import ConfigError
-from repro.experiments.registry import known
 from repro.jobs import Cell, SeedPair
 
 NO_EXPERIMENT = ""
-_PARTS = [*TOP, *RUN_KEYS, "task"]
 
 
 @dataclass(frozen=True)
@@ -70,16 +63,6 @@ class Composition:
     def told(self, command: str) -> str:
         """A command to print, with the folders of the one that was given: it finds the same."""
         return " ".join([command, *map(shlex.quote, self.folders)])
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """One resolved and typed combination of a sweep."""
-
-    config: dict[str, Any]  # the science config
-    run: dict[str, Any]
-    launcher: dict[str, Any]
-    paths: dict[str, Any]
 
 
 def compose_all(words: Sequence[str], need_experiment: bool = False) -> list[Composition]:
@@ -178,9 +161,9 @@ def _composition(
     seeds = _seed_pairs(base, settings)
     unused -= {"seeds", "model_seeds", "arm"}
     refuse_varied(arms, {k: v for k, v in settings.items() if k not in given}, name)
-    own = Own(for_model(tree, base, name), str(base["model"]["name"]), given)
+    own = Own(name, for_model(tree, base, name), str(base["model"]["name"]), given)
     resolved = [
-        (arm, _resolve(tree, name, scale, own.values(point, arm), unused))
+        (arm, resolve(tree, _choice(name), scale, own.values(point, arm), unused))
         for arm in arms
         for point in _points(settings)
     ]
@@ -212,6 +195,7 @@ def _composition(
 class Own:
     """What an experiment's models and arms have of their own."""
 
+    experiment: str
     models: Mapping[str, Mapping[str, Any]]
     model: str  # where no point and no arm chooses one
     given: Collection[str]  # keys of the command line, which win over an arm's
@@ -220,18 +204,11 @@ class Own:
         """The values of a point of the sweep by precedence, and which of them must be taken."""
         kept = {key: value for key, value in arm.values.items() if key not in self.given}
         model = self.models.get({**point, **kept}.get("model", self.model), {})
-        where = {key: f"for_model of experiment {{}} sets {key}" for key in model}
-        where |= {key: f"arm {arm.name} of experiment {{}} sets {key}" for key in kept}
+        name = self.experiment
+        where = {key: f"for_model of experiment {name} sets {key}" for key in model}
+        where |= {key: f"arm {arm.name} of experiment {name} sets {key}" for key in kept}
         sure = {key: text for key, text in where.items() if key in kept or key not in point}
         return Settled({**model, **point, **kept}, sure)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """Values by key or group, and for those that a cell has to take, what to say if not."""
-
-    values: Mapping[str, Any]
-    sure: Mapping[str, str]
 
 
 def _choice(name: str) -> Choices:
@@ -275,84 +252,6 @@ def _points(settings: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [
         dict(zip(settings, point, strict=True)) for point in itertools.product(*settings.values())
     ]
-
-
-def _resolve(
-    tree: Tree,
-    name: str,
-    scale: str,
-    settled: Settled,
-    unused: set[str],
-) -> Resolved:
-    """One point of the sweep, with what its model's and its arm's cells have of their own."""
-    values = settled.values
-    groups = {key: value for key, value in values.items() if key in tree.vocabulary.groups}
-    unused -= set(groups)
-    composed = tree.varied(_choice(name), groups)
-    config = copy.deepcopy({part: composed[part] for part in _PARTS if part in composed})
-    for key, value in values.items():
-        if key not in groups and _takes(config, key):
-            _set(config, key, value)
-            unused.discard(key)
-        elif key not in groups and key in settled.sure:
-            raise ConfigError(
-                f"{settled.sure[key].format(name)}, which that model does not have;"
-                " leave it out or name the other model"
-            )
-    config["scale"] = scale
-    return _freeze(config)
-
-
-def _takes(config: Mapping[str, Any], key: str) -> bool:
-    """Whether a configuration has a key; one that is null counts."""
-    parent, _, last = key.rpartition(".")
-    node = _node(config, parent)
-    return isinstance(node, dict) and last in node
-
-
-def _set(config: Mapping[str, Any], key: str, value: object) -> None:
-    parent, _, last = key.rpartition(".")
-    _node(config, parent)[last] = value
-
-
-def _node(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - a section or a value
-    """What stands under a dotted key; None where there is nothing, the whole for no key."""
-    node: Any = config
-    for name in key.split(".") if key else ():
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
-
-
-def _freeze(config: Mapping[str, Any]) -> Resolved:
-    found = followed(config)
-    sections = {name: dict(found[name]) for name in TOP}
-    task = _task(found["task"])
-    check_kinds(task, sections)
-    typed = {name: _typed_section(name, values) for name, values in sections.items()}
-    frozen = science({"task": task} | {name: typed[name] for name in SCIENCE})
-    rules(task).validate(frozen)
-    kept_out = {k: v for k, v in typed["training"].items() if k in NOT_IDENTITY["training"]}
-    run = type_run({key: found[key] for key in RUN_KEYS})
-    return Resolved(frozen, run | kept_out, typed["launcher"], typed["paths"])
-
-
-def _typed_section(name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """A section typed together with the sections inside it, such as `training.schedule`."""
-    inside = {
-        key: type_section(f"{name}.{key}", values.pop(key))
-        for key in list(values)
-        if f"{name}.{key}" in SECTIONS
-    }
-    typed = type_section(name, values) | inside
-    if isinstance(typed.get("at"), list):
-        typed["at"] = sorted(set(typed["at"]))
-    return typed
-
-
-def _task(name: object) -> str:
-    if name not in known():
-        raise ConfigError(f"task={name} does not exist; {suggestion(str(name), known())}")
-    return str(name)
 
 
 def _cell(
