@@ -30,9 +30,10 @@ COUNTS = ("done", "missing", "failed", "diverged")
 
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An empty results folder of the test's own, and no GPU."""
+    """An empty results folder of the test's own, no GPU, and a terminal of 80 columns."""
     monkeypatch.setenv("REPRO_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "results"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from repro.nested import flatten
 from repro.runner.durations import remaining
 from repro.runner.plan import PlannedCell, expected_seconds
 
-WIDTH = 80
+WIDTH = 80  # where there is no terminal to ask
 COUNTS = ("done", "missing", "failed", "diverged")
 
 
@@ -61,13 +63,18 @@ def tell(text: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows as aligned columns, the first `left` flush left, in lines of at most 80 characters."""
+    """Rows as aligned columns, the first `left` flush left, in lines no wider than the terminal.
+
+    Texts that are too long for it are cut, or broken into lines where cut they would be the same.
+    """
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    spare = WIDTH - sum(widths) - 2 * (len(widths) - 1)
+    spare = shutil.get_terminal_size((WIDTH, 24)).columns - sum(widths) - 2 * (len(widths) - 1)
     widest = max(range(left), key=lambda index: widths[index])
-    widths[widest] = max(10, widths[widest] + min(0, spare))
-    return "\n".join(_line(row, widths, left) for row in rows)
+    room = widths[widest] = max(10, widths[widest] + min(0, spare))
+    alike = len({_cut(text, room) for text in columns[widest]}) < len(set(columns[widest]))
+    broken = (_broken(row, widest, room) if alike else [row] for row in rows)
+    return "\n".join(_line(row, widths, left) for lines in broken for row in lines)
 
 
 def differing(configs: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -106,7 +113,10 @@ def _block(cells: Sequence[PlannedCell]) -> str:
 
 
 def _labels(cells: Sequence[PlannedCell]) -> list[str]:
-    """What sets each cell apart: its arm, then what differs among the arm's cells."""
+    """What sets each cell apart: its arm, then what differs among the arm's cells.
+
+    A model that all of them have is left out where something else is said of each.
+    """
     by_arm: dict[str, list[PlannedCell]] = {}
     for one in cells:
         by_arm.setdefault(one.cell.arm, []).append(one)
@@ -115,7 +125,10 @@ def _labels(cells: Sequence[PlannedCell]) -> list[str]:
         for same in by_arm.values()
         for one, label in zip(same, differing(one.cell.config for one in same), strict=True)
     }
-    return [f"{one.cell.arm} {words[one.cell.id]}".strip() for one in cells]
+    full = [f"{one.cell.arm} {words[one.cell.id]}".strip() for one in cells]
+    short = [f"{one.cell.arm} {words[one.cell.id].partition(' ')[2]}".strip() for one in cells]
+    models = {one.cell.config["model"]["name"] for one in cells}
+    return short if len(models) == 1 and all(short) else full
 
 
 def _time_left(seconds: float) -> str:
@@ -139,6 +152,19 @@ def _failure_lines(planned: Sequence[PlannedCell]) -> list[str]:
 def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
     cells = []
     for index, (text, width) in enumerate(zip(row, widths, strict=True)):
-        short = text if len(text) <= width else text[: width - 1] + "~"
+        short = _cut(text, width)
         cells.append(short.ljust(width) if index < left else short.rjust(width))
     return "  ".join(cells).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "~"
+
+
+def _broken(row: Sequence[str], index: int, width: int) -> list[Sequence[str]]:
+    """A row whose text at `index` goes over several lines, on which the others are empty."""
+    first, *more = textwrap.wrap(row[index], width, break_on_hyphens=False) or [""]
+    rest = [["" for _ in row] for _ in more]
+    for line, text in zip(rest, more, strict=True):
+        line[index] = text
+    return [[*row[:index], first, *row[index + 1 :]], *rest]
