@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from repro.config.experiment import own_value
 from repro.config.nearest import suggestion
-from repro.config.seeds import parse_seeds
+from repro.config.seeds import parse_seeds, spell_seeds
+from repro.config.shapes import ARMS
 from repro.config.tree import Tree
 from repro.errors import ConfigError
 from repro.jobs import Cell, SeedPair
@@ -48,7 +49,7 @@ def read_arms(
         ConfigError: an unknown arm, or a key that is no arm's.
     """
     tables = {}
-    for word in ("arms", "arm_seeds", "arm_model_seeds"):
+    for word in ARMS:
         tables[word] = _merged(base.get(word) or {}, changes.pop(word, None) or {})
     arms = tables["arms"]
     by_scale = changes.pop("arm", None)
@@ -81,6 +82,29 @@ def refuse_varied(arms: Iterable[Arm], axes: Mapping[str, Sequence[Any]], name: 
                 raise ConfigError(
                     f"arm {arm.name} of experiment {name} sets {key}, which the sweep varies;"
                     " give it in one of the two places"
+                )
+
+
+def refuse_seedless(
+    arms: Iterable[Arm], seeds: Sequence[SeedPair], given: Collection[str]
+) -> None:
+    """Refuse an arm that is limited to seeds which its experiment does not have.
+
+    Seeds that are `given` on the command line may pass arms by.
+
+    Raises:
+        ConfigError: naming the arm and the experiment's seeds.
+    """
+    for arm in arms:
+        for key, limit, own in (
+            ("seeds", arm.data_seeds, {pair.data_seed for pair in seeds}),
+            ("model_seeds", arm.model_seeds, {pair.model_seed for pair in seeds}),
+        ):
+            if key not in given and limit is not None and limit.isdisjoint(own):
+                raise ConfigError(
+                    f"arm_{key}.{arm.name}={spell_seeds(limit)} has none of"
+                    f" {key}={spell_seeds(own)}, so that the arm is never run; name some of"
+                    " these, or choose the other arms with `arm:`"
                 )
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro.config.arms import Arm, read_arms, refuse_twins, refuse_varied
-from repro.config.cost import by_arm_or_model, seconds_per_seed
+from repro.config.arms import Arm, read_arms, refuse_seedless, refuse_twins, refuse_varied
+from repro.config.cost import mib_per_seed, seconds_per_seed
 from repro.config.experiment import (
     about,
     block,
+    cost,
     for_model,
     refuse_unknown_top,
+    settings,
     sweep,
 )
 from repro.config.folders import folder, folder_words
@@ -23,9 +25,11 @@ from repro.config.identity import identity
 from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, parse_words
 from repro.config.resolve import Settled, resolve
-from repro.config.schema import SCALES, Experiment
+from repro.config.schema import SCALES, Cost, Experiment
 from repro.config.seeds import parse_seeds
+from repro.config.shapes import refuse_shapes
 from repro.config.tree import Choices, Tree
+from repro.config.where import experiment_file, within, within_experiment
 from repro.errors import ConfigError
 from repro.jobs import Cell, SeedPair
 
@@ -78,18 +82,18 @@ def compose_tree(
     tree: Tree, words: Sequence[str], need_experiment: bool = False
 ) -> list[Composition]:
     """As `compose_all`, from a given conf tree."""
-    settings = read_settings(tree, words)
-    names, scales = settings.pop("experiment", ()), settings.pop("scale", ())
+    given = read_settings(tree, words)
+    names, scales = given.pop("experiment", ()), given.pop("scale", ())
     if need_experiment and not names:
         listed = ", ".join([*tree.experiments, "all"])
         raise ConfigError(f"run needs an experiment; add experiment=NAME with one of {listed}")
     if not names or "all" in names:
         names = tuple(tree.experiments)
-    unused = set(settings)
-    found = [
-        _composition(tree, name, scale, settings, unused)
-        for name, scale in itertools.product(names, scales or (_default_scale(tree),))
-    ]
+    unused = set(given)
+    found = []
+    for name, scale in itertools.product(names, scales or (_default_scale(tree),)):
+        with within_experiment(name, scale):
+            found.append(_composition(tree, name, scale, given, unused))
     _refuse_unused(unused, names)
     return found
 
@@ -111,11 +115,11 @@ def means_all(words: Sequence[str]) -> bool:
 
 def compose_defaults(tree: Tree, words: Sequence[str]) -> Composition:
     """The tree without an experiment: its defaults, changed by the overrides."""
-    settings = read_settings(tree, words)
-    scale = settings.pop("scale", (_default_scale(tree),))[0]
-    settings.pop("experiment", None)
-    unused = set(settings)
-    found = _composition(tree, NO_EXPERIMENT, scale, settings, unused)
+    given = read_settings(tree, words)
+    scale = given.pop("scale", (_default_scale(tree),))[0]
+    given.pop("experiment", None)
+    unused = set(given)
+    found = _composition(tree, NO_EXPERIMENT, scale, given, unused)
     _refuse_unused(unused, ["the defaults"])
     return found
 
@@ -129,9 +133,9 @@ def read_settings(tree: Tree, words: Sequence[str]) -> dict[str, tuple[Any, ...]
     for word in words:
         tree.vocabulary.refuse_bare(word)
     pairs = parse_words(words)
-    settings = [tree.vocabulary.setting(key, value) for key, value in pairs]
-    merged = _merge(settings)
-    for one in settings:
+    found = [tree.vocabulary.setting(key, value) for key, value in pairs]
+    merged = _merge(found)
+    for one in found:
         if one.values != merged[one.key]:
             both = " and as ".join(_spelt(values) for values in (one.values, merged[one.key]))
             raise ConfigError(f"{one.key} is given twice, as {both}; leave one of them out")
@@ -145,29 +149,33 @@ def _composition(
     tree: Tree, name: str, scale: str, command: Mapping[str, Any], unused: set[str]
 ) -> Composition:
     base = tree.compose(_choice(name))
-    refuse_unknown_top(base, name)
+    refuse_unknown_top(tree, base, name)
+    with within(experiment_file(name)):
+        refuse_shapes(base)
     said = about(tree, base, name)
     changes = block(base, name, scale)
-    reductions = tuple(changes.pop("reductions", ()))
+    reductions = tuple(changes.pop("reductions", None) or ())
     arms = read_arms(tree, base, name, changes, command.get("arm", ()))
     given = {key: values for key, values in command.items() if key != "arm"}
-    settings = _merge(
+    merged = _merge(
         [
-            *sweep(tree, base),
-            *(tree.vocabulary.setting(key, value) for key, value in changes.items()),
+            *sweep(tree, base, name),
+            *settings(tree, changes, f"scales.{scale} of experiment {name}"),
             *(Setting(key, values) for key, values in given.items()),
         ]
     )
-    seeds = _seed_pairs(base, settings)
+    seeds = _seed_pairs(base, merged)
+    refuse_seedless(arms, seeds, given)
     unused -= {"seeds", "model_seeds", "arm"}
-    refuse_varied(arms, {k: v for k, v in settings.items() if k not in given}, name)
-    own = Own(name, for_model(tree, base, name), str(base["model"]["name"]), given)
-    resolved = [
-        (arm, resolve(tree, _choice(name), scale, own.values(point, arm), unused))
-        for arm in arms
-        for point in _points(settings)
-    ]
-    cells = [_cell(name, scale, arm, one.config, seeds, said) for arm, one in resolved]
+    refuse_varied(arms, {k: v for k, v in merged.items() if k not in given}, name)
+    own = Own(name, for_model(tree, base, name), str(base["model"].get("name")), given)
+    resolved = []
+    for arm, point in itertools.product(arms, _points(merged)):
+        with within_experiment(name, scale, arm.name):
+            one = resolve(tree, _choice(name), scale, own.values(point, arm), unused)
+        resolved.append((arm, one))
+    priced = cost(base, name) if name else None
+    cells = [_cell(name, scale, arm, one.config, seeds, priced) for arm, one in resolved]
     cells = [cell for cell in cells if cell.seeds]
     if not cells:
         raise ConfigError(f"no arm of experiment {name} is run with these seeds; choose others")
@@ -219,8 +227,8 @@ def _default_scale(tree: Tree) -> str:
     return str(tree.root.get("scale", "quick"))
 
 
-def _merge(settings: Iterable[Setting]) -> dict[str, tuple[Any, ...]]:
-    return {setting.key: setting.values for setting in settings}
+def _merge(found: Iterable[Setting]) -> dict[str, tuple[Any, ...]]:
+    return {setting.key: setting.values for setting in found}
 
 
 def _spelt(values: Sequence[Any]) -> str:
@@ -238,20 +246,17 @@ def _refuse_unused(unused: set[str], names: Iterable[str]) -> None:
 
 
 def _seed_pairs(
-    base: Mapping[str, Any], settings: dict[str, tuple[Any, ...]]
+    base: Mapping[str, Any], values: dict[str, tuple[Any, ...]]
 ) -> tuple[SeedPair, ...]:
     data, model = (
-        parse_seeds(settings.pop(key, (base.get(key),))[0], key)
-        for key in ("seeds", "model_seeds")
+        parse_seeds(values.pop(key, (base.get(key),))[0], key) for key in ("seeds", "model_seeds")
     )
     return tuple(SeedPair(d, m) for m in model for d in data)
 
 
-def _points(settings: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+def _points(axes: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
     """The cross product of all axes, as Hydra's multirun makes it."""
-    return [
-        dict(zip(settings, point, strict=True)) for point in itertools.product(*settings.values())
-    ]
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
 def _cell(
@@ -260,7 +265,7 @@ def _cell(
     arm: Arm,
     config: dict[str, Any],
     seeds: tuple[SeedPair, ...],
-    said: Experiment,
+    priced: Cost | None,
 ) -> Cell:
     return Cell(
         experiment=name,
@@ -269,7 +274,7 @@ def _cell(
         task=config["task"],
         config=config,
         seeds=arm.seeds(seeds),
-        seconds_per_seed=seconds_per_seed(said, name, arm.name, config) if name else 0.0,
-        mib_per_seed=by_arm_or_model(said.mib_per_seed, arm.name, config) or 0.0,
+        seconds_per_seed=seconds_per_seed(priced, name, arm.name, config) if priced else 0.0,
+        mib_per_seed=mib_per_seed(priced, arm.name, config) if priced else 0.0,
         arm=arm.name,
     )

@@ -6,18 +6,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from repro.config.defaults import has_header, without_header
+from repro.config.figure_names import figure_names
 from repro.config.nearest import suggestion
-from repro.config.overrides import Setting, Sweep
-from repro.config.schema import SCALES, SECTIONS, Experiment, Run
+from repro.config.overrides import OUTER_KEYS, Setting, Sweep
+from repro.config.schema import SCALES, SECTIONS, Cost, Experiment, Run
+from repro.config.shapes import ARMS, spelt
 from repro.config.tree import Tree
-from repro.config.typed import type_experiment
+from repro.config.typed import type_cost, type_experiment
+from repro.config.where import experiment_file, within
 from repro.errors import ConfigError
 
-COST = ("seconds_per_update", "seconds_per_seed", "times", "mib_per_seed")
-ABOUT = tuple(item.name for item in dataclasses.fields(Experiment) if item.name not in COST)
+WHOLE = "paper"  # the scale that changes nothing, whether a file says so or not
+ABOUT = tuple(item.name for item in dataclasses.fields(Experiment))
 RUN_KEYS = tuple(item.name for item in dataclasses.fields(Run))
 TOP = tuple(dict.fromkeys(section.partition(".")[0] for section in SECTIONS))
-ARMS = ("arms", "arm_seeds", "arm_model_seeds")
 KNOWN = {
     *TOP,
     *RUN_KEYS,
@@ -34,56 +37,67 @@ KNOWN = {
 }
 
 
-def refuse_unknown_top(base: Mapping[str, Any], name: str) -> None:
+def refuse_unknown_top(tree: Tree, base: Mapping[str, Any], name: str) -> None:
     """Refuse a key that nothing reads.
 
     Raises:
-        ConfigError: with the nearest key.
+        ConfigError: with the nearest key, or the line that the file has to begin with.
     """
     for key in base:
         if key not in KNOWN:
-            where = f"conf/experiment/{name}.yaml" if name else "conf/config.yaml"
-            raise ConfigError(f"{key!s} in {where} is not a key; {suggestion(str(key), KNOWN)}")
+            if name and not has_header(tree.folder / "experiment" / f"{name}.yaml"):
+                raise without_header(name)
+            hint = suggestion(str(key), KNOWN)
+            raise ConfigError(f"{key!s} in {experiment_file(name)} is not a key; {hint}")
 
 
 def about(tree: Tree, base: Mapping[str, Any], name: str) -> Experiment:
-    """What an experiment says besides its science, typed; nothing where there is none.
+    """What an experiment says in words, typed; nothing where there is none.
 
     Raises:
-        ConfigError: a missing or wrong value, or a paper that conf/papers does not have.
+        ConfigError: a missing or wrong value, or a paper or figure that does not exist.
     """
     if not name:
-        return Experiment("", "", "", None, "", [], {}, {}, None, {})
-    where = f"conf/experiment/{name}.yaml"
-    found = {key: base[key] for key in ABOUT if key in base}
-    cost = base.get("cost") or {}
-    for key in cost:
-        if key not in COST:
-            raise ConfigError(f"{where}: cost.{key} is not a key; {suggestion(key, COST)}")
-    empty: dict[str, Any] = {"times": None}
-    found |= {key: cost.get(key, empty.get(key, {})) for key in COST}
-    try:
-        typed = type_experiment(found)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
-    papers = tree.choices("papers")
-    if typed.paper not in papers:
-        hint = suggestion(typed.paper, papers)
-        raise ConfigError(f"{where}: paper={typed.paper} is not in conf/papers; {hint}")
+        return Experiment("", "", "", None, "", [])
+    with within(experiment_file(name)):
+        typed = type_experiment({key: base[key] for key in ABOUT if key in base})
+        papers, figures = tree.choices("papers"), figure_names()
+        if typed.paper not in papers:
+            hint = suggestion(typed.paper, papers)
+            raise ConfigError(f"paper={typed.paper} is not in conf/papers; {hint}")
+        if typed.figures is not None and typed.figures not in figures:
+            hint = suggestion(typed.figures, figures)
+            raise ConfigError(f"figures={typed.figures} is not drawn by anything; {hint}")
     return typed
+
+
+def cost(base: Mapping[str, Any], name: str) -> Cost:
+    """What an experiment says of its cost, typed.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value.
+    """
+    with within(experiment_file(name)):
+        return type_cost(base.get("cost") or {})
 
 
 def block(base: Mapping[str, Any], name: str, scale: str) -> dict[str, Any]:
     """What a scale changes, as key or group -> value.
 
     Raises:
-        ConfigError: a scale that does not exist.
+        ConfigError: a scale that does not exist, or that the experiment does not have.
     """
     scales = base.get("scales") or {}
     for key in scales:
         if key not in SCALES:
             hint = suggestion(key, SCALES)
             raise ConfigError(f"scales.{key} of experiment {name} is no scale; {hint}")
+    if name and scale not in scales and scale != WHOLE:
+        own = "|".join(dict.fromkeys([*scales, WHOLE]))
+        raise ConfigError(
+            f"experiment {name} has no scale={scale}; choose scale={own}, or write what it changes"
+            f" under scales in {experiment_file(name)}, `{scale}: {{}}` for nothing"
+        )
     return dict(scales.get(scale) or {})
 
 
@@ -100,7 +114,9 @@ def for_model(tree: Tree, base: Mapping[str, Any], name: str) -> dict[str, dict[
         if model not in models:
             raise ConfigError(f"{where} names the model {model}; {suggestion(model, models)}")
     return {
-        model: dict(own_value(tree, key, value, f"{where}, {model}") for key, value in own.items())
+        model: dict(
+            own_value(tree, key, value, f"{where}, {model}") for key, value in (own or {}).items()
+        )
         for model, own in blocks.items()
     }
 
@@ -115,7 +131,7 @@ def own_value(
     Raises:
         ConfigError: no key of the science config, or several values.
     """
-    setting = tree.vocabulary.setting(key, value)
+    setting = _setting(tree, key, value, where)
     if not tree.vocabulary.is_science(setting.key) or (setting.key == "model" and not whole):
         part = "arm" if whole else "model"
         outside = "the arms" if whole else "for_model"
@@ -125,10 +141,39 @@ def own_value(
     return setting.key, setting.values[0]
 
 
-def sweep(tree: Tree, base: Mapping[str, Any]) -> list[Setting]:
-    """The axes of an experiment's grid."""
-    axes = base.get("sweep") or {}
-    return [
-        tree.vocabulary.setting(key, Sweep(tuple(values)) if isinstance(values, list) else values)
-        for key, values in axes.items()
-    ]
+def sweep(tree: Tree, base: Mapping[str, Any], name: str) -> list[Setting]:
+    """The axes of an experiment's grid.
+
+    Raises:
+        ConfigError: as `settings`.
+    """
+    axes = {
+        key: Sweep(tuple(values)) if isinstance(values, list) else values
+        for key, values in (base.get("sweep") or {}).items()
+    }
+    return settings(tree, axes, f"sweep of experiment {name}")
+
+
+def settings(tree: Tree, table: Mapping[str, Any], where: str) -> list[Setting]:
+    """The keys and values of a part of an experiment's file.
+
+    Raises:
+        ConfigError: an unknown key or choice, or a key of the command line alone.
+    """
+    for key in table:
+        if key in OUTER_KEYS:
+            raise ConfigError(f"{where}: {key} is chosen on the command line; leave it out here")
+    return [_setting(tree, key, value, where) for key, value in table.items()]
+
+
+def _setting(tree: Tree, key: str, value: object, where: str) -> Setting:
+    with within(where):
+        group = tree.vocabulary.key(key)
+        if isinstance(value, Mapping) and group in tree.vocabulary.groups:
+            inner, one = next(iter(value.items()), ("KEY", "VALUE"))
+            raise ConfigError(
+                f"{key} takes no mapping, got {spelt(value)};"
+                f" write each key with its dots, as in"
+                f" `{group.replace('/', '.')}.{inner}: {spelt(one)}`"
+            )
+        return tree.vocabulary.setting(key, value)

@@ -12,6 +12,7 @@ from repro.config.identity import science
 from repro.config.nearest import suggestion
 from repro.config.references import followed
 from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS
+from repro.config.shapes import refuse_sections
 from repro.config.tasks import check_kinds, rules
 from repro.config.tree import Choices, Tree
 from repro.config.typed import type_run, type_section
@@ -86,10 +87,11 @@ def _node(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - a secti
 
 
 def _freeze(config: Mapping[str, Any]) -> Resolved:
+    refuse_sections(config)
+    task = _task(config["task"])
+    check_kinds(task, config)
     found = followed(config)
     sections = {name: dict(found[name]) for name in TOP}
-    task = _task(found["task"])
-    check_kinds(task, sections)
     typed = {name: _typed_section(name, values) for name, values in sections.items()}
     frozen = science({"task": task} | {name: typed[name] for name in SCIENCE})
     rules(task).validate(frozen)
@@ -112,6 +114,6 @@ def _typed_section(name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _task(name: object) -> str:
-    if name not in known():
+    if not isinstance(name, str) or name not in known():
         raise ConfigError(f"task={name} does not exist; {suggestion(str(name), known())}")
-    return str(name)
+    return name

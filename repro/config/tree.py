@@ -14,6 +14,7 @@ from yaml import YAMLError
 
 import repro
 from repro.config.cache import CompositionCache, Kept
+from repro.config.defaults import refuse_file
 from repro.config.overrides import Vocabulary
 from repro.config.schema import SECTIONS
 from repro.errors import ConfigError
@@ -108,8 +109,16 @@ class Tree:
             with open_dict(found):
                 del found["hydra"]
             plain = cast(dict[str, Any], OmegaConf.to_container(found))
-        except (HydraException, OmegaConfBaseException, YAMLError) as error:
-            reason = " ".join(str(error).split())
+        except (
+            HydraException,
+            OmegaConfBaseException,
+            YAMLError,
+            ValueError,
+            RecursionError,
+        ) as e:
+            for name in (choice for group, choice in choices if group == "experiment"):
+                refuse_file(self.folder, self.vocabulary.groups, name)
+            reason = " ".join(str(e if str(e) else e.__cause__).split())
             raise ConfigError(
                 f"{self.folder} cannot be composed with {' '.join(words) or 'its defaults'}:"
                 f" {reason}; mend the file that it names"

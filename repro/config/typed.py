@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from repro.config.nearest import suggestion
-from repro.config.schema import SECTIONS, Experiment, Run
+from repro.config.schema import SECTIONS, Cost, Experiment, Run
 from repro.config.seeds import parse_choice
+from repro.config.shapes import spelt
 from repro.errors import ConfigError
 
 KINDS = {
@@ -44,7 +45,12 @@ def variant(section: str, values: Mapping[str, Any]) -> type:
     variants = SECTIONS[section]
     name = "" if "" in variants and "name" not in values else str(values.get("name"))
     if name not in variants:
-        raise ConfigError(f"{section}.name={name} is unknown; {suggestion(name, variants)}")
+        named = list(filter(None, variants))
+        hint = suggestion(name, named) if named else f"leave {section}.name out"
+        raise ConfigError(
+            f"{section}.name={name} is unknown; {hint}; a new kind needs its line in SECTIONS of"
+            " repro/config/schema/__init__.py"
+        )
     return variants[name]
 
 
@@ -60,12 +66,22 @@ def type_run(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def type_experiment(values: Mapping[str, Any]) -> Experiment:
-    """What an experiment file says besides its science, typed.
+    """What an experiment file says in words, typed.
 
     Raises:
         ConfigError: as `type_section`.
     """
     return Experiment(**typed("", Experiment, values))
+
+
+def type_cost(values: Mapping[str, Any]) -> Cost:
+    """What an experiment file says of its cost, typed; what it leaves out is empty.
+
+    Raises:
+        ConfigError: as `type_section`.
+    """
+    empty: dict[str, Any] = {item.name: {} for item in dataclasses.fields(Cost)}
+    return Cost(**typed("cost", Cost, empty | {"times": None} | dict(values)))
 
 
 def typed(prefix: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +127,7 @@ def _assign(
         wanted, _, optional = str(item.type).partition(" | ")
         kind = KINDS[wanted] + (" or null" if optional else "")
         example = f"write for example {key}={_example(wanted, item.metadata)}"
-        raise ConfigError(f"{key} must be {kind}, got {_spell(value)}; {example}") from None
+        raise ConfigError(f"{key} must be {kind}, got {spelt(value)}; {example}") from None
 
 
 def _whole(value: object, kind: str) -> object:
@@ -124,6 +140,8 @@ def _whole(value: object, kind: str) -> object:
 
 
 def _check_limits(key: str, value: object, limits: Mapping[str, Any]) -> None:
+    for name, item in value.items() if isinstance(value, dict) else ():
+        _check_limits(_join(key, name), item, limits)
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str) and "choices" in limits:
             _check_choice(key, item, limits["choices"])
@@ -166,9 +184,7 @@ def _example(kind: str, limits: Mapping[str, Any]) -> str:
         return "{name: 1.0}"
     if kind == "str":
         return str(limits.get("example", "NAME"))
+    if kind == "list[str]":
+        return f'["{limits.get("example", "TEXT")}"]'
     number = limits.get("example", limits.get("at_least", 1))
     return f"[{number}]" if kind.startswith("list") else str(number)
-
-
-def _spell(value: object) -> str:
-    return "null" if value is None else str(value)

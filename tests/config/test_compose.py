@@ -207,7 +207,7 @@ def test_settings_of_one_model_pass_the_other_by(tree: Tree) -> None:
 def test_a_command_line_key_that_no_cell_takes_is_refused(tree: Tree) -> None:
     assert values(at(tree, "scale=smoke", "model.depth=1", "model=ivae"), "model", "depth") == [1]
     with pytest.raises(ConfigError, match="another model"):
-        at(tree, "model.depth=1", "model=iflow")
+        at(tree, "scale=smoke", "model.depth=1", "model=iflow")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_command_line_key_that_no_cell_takes_is_refused(tree: Tree) -> None:
         ("model.bins", "model.bns", "nearest valid name is model.bins"),
         ("[iflow, ivae]", "[iflow, ivea]", "nearest valid name is model=ivae"),
         ("training: {epochs: 3}", "training: {epochs: '${nowhere}'}", "leads nowhere"),
-        ("title: A test", "title: [", "cannot be composed"),
+        ("title: A test", "title: [", "precedence.yaml cannot be read"),
     ],
 )
 def test_a_mistake_in_an_experiment_file_is_one_message(

@@ -36,10 +36,10 @@ from repro.config.schema.images import (
     LatentGaussian,
 )
 from repro.config.schema.nothing import Nothing
-from repro.config.schema.running import SCALES, Experiment, Local, Paths, Run, Slurm
+from repro.config.schema.running import SCALES, Cost, Experiment, Local, Paths, Run, Slurm
 from repro.config.schema.training import Adam, Constant, Cosine, Milestones, Plateau, Steps
 
-__all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Experiment", "Run"]
+__all__ = ["NOT_IDENTITY", "SCALES", "SCIENCE", "SECTIONS", "Cost", "Experiment", "Run"]
 
 # Section -> the values of its `name` -> its type. A section with one nameless type uses "".
 SECTIONS: dict[str, dict[str, type]] = {

@@ -80,15 +80,25 @@ class Paths:
 
 @dataclass
 class Experiment:
-    """What an experiment file says besides its science."""
+    """What an experiment file says in words."""
 
     paper: str  # the stem of a file in conf/papers
     title: str
     artefacts: str
     figures: str | None
     protocol: str
-    deviations: list[str]
-    seconds_per_update: dict[str, float]  # of a seed on one core, by arm or model
-    seconds_per_seed: dict[str, float]  # besides its updates, by arm or model
-    times: str | None  # a key of the science config by whose value an update's time grows
-    mib_per_seed: dict[str, float]  # the most memory that a seed of a pack takes, by arm or model
+    deviations: list[str] = limited(example="Where we differ, and why.")  # noqa: RUF009
+
+
+@dataclass
+class Cost:
+    """What a seed takes, by arm or model: seconds of one core, and memory of a pack.
+
+    `seconds_per_seed` come besides the updates; `times` is a key of the science config by whose
+    value an update's time grows.
+    """
+
+    times: str | None
+    seconds_per_update: dict[str, float] = limited(at_least=0)  # noqa: RUF009
+    seconds_per_seed: dict[str, float] = limited(at_least=0)  # noqa: RUF009
+    mib_per_seed: dict[str, float] = limited(at_least=0)  # noqa: RUF009

@@ -23,6 +23,7 @@ from repro.config.tasks import (
 )
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
+from repro.experiments.registry import TASKS
 
 RULES: dict[str, Rules] = {
     "identifiability": identifiability.RULES,
@@ -43,6 +44,9 @@ RULES: dict[str, Rules] = {
 }
 
 
+REMEDY = "add its line to RULES in repro/config/tasks/__init__.py"
+
+
 def rules(task: str) -> Rules:
     """The rules of a task; those of `identifiability` for a task of REPRO_TASKS."""
     return RULES.get(task, identifiability.RULES)
@@ -52,11 +56,16 @@ def check_kinds(task: str, config: Mapping[str, Any]) -> None:
     """Refuse a science config with a section of a kind that its task has no use for.
 
     Raises:
-        ConfigError: with the kinds that the task takes.
+        ConfigError: with the kinds that the task takes, or the file that has to name them.
     """
+    if task in TASKS and task not in RULES:
+        raise ConfigError(f"the task {task} has no rules; {REMEDY}")
     for section, kinds in rules(task).kinds.items():
-        name = config[section].get("name", "")
+        name = str(config[section].get("name", ""))
         if name not in kinds:
             what = f"{section}={name}" if name else f"the values of {section}"
-            hint = suggestion(name, kinds)
+            named = list(filter(None, kinds))
+            hint = suggestion(name, named) if named else f"leave {section}.name out"
+            if task not in RULES:
+                hint = f"it has no rules of its own: {REMEDY}"
             raise ConfigError(f"the task {task} has no use for {what}; {hint}")
