@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.nearest import suggestion
-from repro.config.reading import read_yaml
 from repro.config.shapes import refuse_shapes, spelt
 from repro.config.where import experiment_file, within
 from repro.errors import ConfigError
+from repro.reading import read_yaml
 
 HEADER = "# @package _global_"
 EXAMPLE = "`defaults: [{override /data: sources}, _self_]`"
