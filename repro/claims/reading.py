@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ SELECTION_KEYS = tuple(field.name for field in dataclasses.fields(Selection))
 PLAIN_KEYS = (
     "id", "paper", "sentence", "source", "stated", "family", "n", "note", "command",
 )  # fmt: skip
+ID = re.compile("[A-Za-z0-9_-]+")
 NEEDED = ("id", "paper", "sentence", "source", "test", "decide")
 KINDS: dict[str, Any] = {
     "text": str, "whole number": int, "number": int | float, "list": list,
@@ -46,11 +49,20 @@ NUMBER_TYPES = {"value": "number", "spread": "number", "n": "whole number", "whe
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What claims may name: experiments with their arms, papers, and the published numbers."""
+    """What claims may name: experiments with their arms, papers, and the published numbers.
+
+    `keys` are the dotted keys of the experiments' configs, by experiment.
+    """
 
     experiments: Mapping[str, Collection[str]]  # name -> its arms; empty: it has none
     papers: Collection[str]
     published: pd.DataFrame
+    keys: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
+
+    def words(self, experiment: str) -> Collection[str] | None:
+        """What tells an experiment's rows apart, its config's keys and `arm`; None: not known."""
+        keys = self.keys.get(experiment)
+        return None if keys is None else {*keys, "arm"}
 
 
 def read_claims(folder: Path, known: Known) -> list[Claim]:
@@ -59,13 +71,16 @@ def read_claims(folder: Path, known: Known) -> list[Claim]:
     Raises:
         ConfigError: for a file, key, name or value that cannot be used, with the nearest one.
     """
-    claims = [claim for file in sorted(folder.glob("*.yaml")) for claim in _file(file, known)]
-    seen: set[str] = set()
-    for claim in claims:
-        if claim.id in seen:
-            raise ConfigError(f"claim {claim.id} stands in {folder} twice; rename one of them")
-        seen.add(claim.id)
-    return claims
+    files = sorted(folder.glob("*.yaml"))
+    found = [(file, claim) for file in files for claim in _file(file, known)]
+    seen: dict[str, Path] = {}
+    for file, claim in found:
+        anchor = claim.id.lower()
+        if anchor in seen:
+            both = " and in ".join(map(str, dict.fromkeys((seen[anchor], file))))
+            raise ConfigError(f"claim {claim.id} stands twice, in {both}; rename one of them")
+        seen[anchor] = file
+    return [claim for _, claim in found]
 
 
 def _file(file: Path, known: Known) -> list[Claim]:
@@ -85,6 +100,10 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
         if raw.get(key) in (None, ""):
             raise ConfigError(f"{where} has no `{key}`; see docs/adding-a-claim.md")
     _typed(raw, CLAIM_TYPES, where)
+    if not ID.fullmatch(raw["id"]):
+        raise ConfigError(
+            f"{where}: the id {raw['id']!r} is part of a link; write letters, digits, - and _"
+        )
     _word(raw["paper"], known.papers, f"{where}, paper")
     for scale in raw.get("scales", ()):
         _word(scale, SCALES, f"{where}, scales")
@@ -117,6 +136,8 @@ def _selection(raw: object, where: str, known: Known) -> Selection:
     _word(raw["experiment"], known.experiments, f"{where}, experiment")
     if raw.get("arm") is not None:
         _word(raw["arm"], known.experiments[raw["experiment"]], f"{where}, arm")
+    for key in raw.get("where") or {}:
+        _key(key, raw["experiment"], f"{where}, where", known)
     if raw.get("reduce") is not None:
         _word(raw["reduce"], REDUCTIONS, f"{where}, reduce")
     for key in ("data_seeds", "model_seeds"):
@@ -153,6 +174,9 @@ def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) 
     _refuse(arguments, entry.arguments, where)
     if arguments.get("unit") is not None:
         _word(arguments["unit"], UNITS, f"{where}.unit")
+    if arguments.get("along") is not None:
+        for one in of:
+            _key(arguments["along"], rows[one].experiment, f"{where}.along", known)
     missing = [key for key, needed in entry.arguments.items() if needed and key not in arguments]
     if missing:
         raise ConfigError(f"{where}: {name} needs {', '.join(missing)}; add it")
@@ -237,6 +261,8 @@ def _typed(raw: Mapping[Any, Any], types: Mapping[str, str], where: str) -> None
 def _is(value: object, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "yes or no"
+    if kind == "number" and isinstance(value, float) and not math.isfinite(value):
+        return False
     return isinstance(value, KINDS[kind])
 
 
@@ -250,9 +276,16 @@ def _word(word: object, valid: Collection[str], where: str) -> None:
         raise ConfigError(f"{where}: {word} does not exist; {suggestion(str(word), valid)}")
 
 
+def _key(key: object, experiment: str, where: str, known: Known) -> None:
+    """Refuse a dotted key that no config of an experiment has."""
+    valid = known.words(experiment)
+    if valid is not None:
+        _word(key, valid, where)
+
+
 def _real(raw: object, where: str) -> float | None:
     if raw is None:
         return None
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if not _is(raw, "number"):
         raise ConfigError(f"{where}: {raw!r} is no number; write one")
-    return float(raw)
+    return float(raw)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def _typed(key: str, value: object, file: Path, where: str) -> object:
     if value is None and key not in REQUIRED:
         return FIELDS[key].default
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if key in NUMBERS:
+        if key in NUMBERS and math.isfinite(value):
             return float(value)
         if key in COUNTS and isinstance(value, int):
             return value

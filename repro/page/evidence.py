@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from repro.claims.judge import Asked, Evidence, FindEvidence
 from repro.claims.reading import Known, read_claims
 from repro.claims.schema import Claim
 from repro.config.compose import Composition, compose_defaults, compose_tree
 from repro.config.tree import Tree
+from repro.errors import ConfigError
 from repro.figures.published import load_published
+from repro.page.keys import science_keys
 from repro.runner.asked import asked_rows
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row
 from repro.runner.store import Store
+
+ALIKE = 0.8  # as difflib counts: a name that is this near to another is taken for a slip
 
 
 class Shelf:
@@ -44,10 +51,17 @@ class Shelf:
 
     @functools.cached_property
     def known(self) -> Known:
-        """What the tree's claims may name."""
-        published = load_published(self.tree.folder / "published")
-        arms = {name: list(self._base(name).get("arms") or {}) for name in self.tree.experiments}
-        return Known(arms, self.tree.choices("papers"), published)
+        """What the tree's claims may name.
+
+        Raises:
+            ConfigError: for a published number that cannot be read, or of a mistyped experiment.
+        """
+        folder, names = self.tree.folder / "published", self.tree.experiments
+        published = load_published(folder)
+        _refuse_mistyped(published, names, folder)
+        arms = {name: list(self._base(name).get("arms") or {}) for name in names}
+        keys = {name: science_keys(str(self._base(name)["task"])) for name in names}
+        return Known(arms, self.tree.choices("papers"), published, keys)
 
     @functools.cached_property
     def results(self) -> Path:
@@ -74,6 +88,17 @@ class Shelf:
         )
         rows = tuple(asked_rows(composition, store))
         return Evidence(experiment, scale, rows, asked, composition.reductions)
+
+
+def _refuse_mistyped(published: pd.DataFrame, experiments: Sequence[str], folder: Path) -> None:
+    """Refuse a number of an experiment that is nearly one of ours; papers have others, too."""
+    for paper, name in published[["paper", "experiment"]].itertuples(index=False):
+        near = difflib.get_close_matches(name, experiments, n=1, cutoff=ALIKE)
+        if near and name not in experiments:
+            raise ConfigError(
+                f"{folder / paper}.yaml: the experiment {name} does not exist; the nearest valid"
+                f" name is {near[0]}"
+            )
 
 
 def fullest(find: FindEvidence, experiment: str, scales: Sequence[str]) -> Evidence:

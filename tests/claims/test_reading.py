@@ -20,7 +20,12 @@ claims:
     decide: {above: 0}
     published: {value: 0.5, where: table 1}
 """
-KNOWN = Known({"sweep": ["released", "constant"]}, ["iflow", "re_iflow"], pd.DataFrame())
+KNOWN = Known(
+    {"sweep": ["released", "constant"]},
+    ["iflow", "re_iflow"],
+    pd.DataFrame(),
+    {"sweep": ["model.name", "data.layers", "task"]},
+)
 
 
 def read(tmp_path, text, known=KNOWN):
@@ -68,6 +73,21 @@ def test_a_claim_is_typed(tmp_path):
         ("source: table 1", "source: table 1\n    scales: paper", "scales: 'paper' is no list"),
         ("claims:", "claim:", "no list `claims`"),
         ("    id:", "    - id", "cannot be read"),
+        ("id: F1", "id: F 1", "the id 'F 1' is part of a link; write letters, digits, - and _"),
+        ("id: F1", "id: F1#a", "the id 'F1#a' is part of a link"),
+        (
+            "{model.name: iflow}",
+            "{model.nam: iflow}",
+            "model.nam does not exist; the nearest valid name is model.name",
+        ),
+        ("{model.name: iflow}", "{model.bins: 8}", "rows.a, where: model.bins does not exist"),
+        (
+            "paired_difference, of: [a, b], test: wilcoxon",
+            "trend, of: a, along: data.layer",
+            "test.along: data.layer does not exist; the nearest valid name is data.layers",
+        ),
+        ("above: 0", "above: .nan", "nan is no number"),
+        ("value: 0.5,", "value: .inf,", "value: inf is no number"),
     ],
 )
 def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
@@ -78,9 +98,18 @@ def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
     assert hint in str(error.value)
 
 
-def test_the_same_id_twice_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="twice"):
+def test_the_same_id_twice_is_refused_with_its_files(tmp_path):
+    file, other = tmp_path / "claims.yaml", tmp_path / "others.yaml"
+    with pytest.raises(ConfigError, match=rf"F1 stands twice, in {file}; rename one"):
         read(tmp_path, GOOD + GOOD.replace("claims:", "").lstrip("\n"))
+    other.write_text(GOOD.replace("id: F1", "id: f1"))
+    with pytest.raises(ConfigError, match=rf"f1 stands twice, in {file} and in {other}; rename"):
+        read(tmp_path, GOOD)
+
+
+def test_rows_may_be_told_apart_by_their_arm(tmp_path):
+    text = GOOD.replace("{model.name: iflow}", "{arm: constant, data.layers: [3, 4]}")
+    assert read(tmp_path, text)[0].rows["a"].where == {"arm": "constant", "data.layers": [3, 4]}
 
 
 def test_published_numbers_are_found_by_their_identity(tmp_path, pytestconfig):

@@ -117,6 +117,8 @@ def test_missing_keys_take_their_defaults(tmp_path):
         ({"spread": 0.1}, "belong together"),
         ({"spread_kind": "sd_seeds"}, "belong together"),
         ({"value": "high"}, "write a number"),
+        ({"value": ".nan"}, "value is nan; write a number"),
+        ({"high": ".inf"}, "high is inf; write a number"),
         ({"n": 1.5}, "write a whole number"),
         ({"model": 3}, "write text"),
         ({"value": "null"}, "value missing"),
