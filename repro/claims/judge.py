@@ -172,10 +172,11 @@ def _about(
     lost = {run for sample in samples.values() for run in sample.lost}
     stored = lost | {Lost(str(p.row["id"]), p.data_seed, p.model_seed) for p in points}
     reductions = dict.fromkeys(text for one in evidence.values() for text in one.reductions)
-    short = len(stored) < len(asked) or bool(_lacking(samples))
+    vain = _vain(claim, evidence, samples)
+    short = len(stored) < len(asked) or len(vain) < len(_lacking(samples))
     return Judgement(
         claim,
-        _unestimated(claim, samples),
+        _unestimated(claim, samples, vain),
         scale=", ".join(dict.fromkeys(one.scale for one in evidence.values())),
         stored=len(stored),
         asked=len(asked),
@@ -193,8 +194,24 @@ def _lacking(samples: Mapping[str, Sample]) -> list[str]:
     ]
 
 
-def _unestimated(claim: Claim, samples: Mapping[str, Sample]) -> Decision:
+def _vain(
+    claim: Claim, evidence: Mapping[str, Evidence], samples: Mapping[str, Sample]
+) -> list[str]:
+    """The selections without rows that choose none of the runs that their experiment asks for."""
+    found = {name: evidence[claim.rows[name].experiment].asked for name in _lacking(samples)}
+    return [
+        name
+        for name, asked in found.items()
+        if asked and not any(_asks(claim.rows[name], one) for one in asked)
+    ]
+
+
+def _unestimated(claim: Claim, samples: Mapping[str, Sample], vain: Sequence[str]) -> Decision:
     """Why nothing can be estimated: rows that are not there yet, or that have no numbers."""
+    if vain:
+        names = ", ".join(f"`{name}`" for name in vain)
+        runs = ", ".join(dict.fromkeys(claim.rows[name].experiment for name in vain))
+        return Decision(NOT_RUN, f"none of the runs of {runs} is what {names} selects")
     if lacking := _lacking(samples):
         missing = dict.fromkeys(samples[one].lacks or _named(claim.rows[one]) for one in lacking)
         return Decision(NOT_RUN, f"no rows yet of {', '.join(missing)}")

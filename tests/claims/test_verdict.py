@@ -127,7 +127,8 @@ def test_holm_within_a_family_and_not_across(rows, make_evidence):
 
 def test_a_claim_without_rows_says_the_command(rows, make_evidence):
     only_a = [row for row in rows if row["id"] == "a3"]
-    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: make_evidence(only_a))[0]
+    partly = replace(make_evidence(rows), rows=tuple(only_a))
+    found = judge([claim("F", "ab", Rule("above", 0))], lambda *_: partly)[0]
     assert found.verdict == NOT_RUN
     assert found.command == "repro run experiment=e scale=paper"
     assert found.decision.reason == "no rows yet of e"
@@ -137,8 +138,9 @@ def test_a_claim_without_an_arms_rows_names_the_arm(rows, make_evidence):
     selections = {k: Selection("e", "mcc", arm=k) for k in "ab"}
     test = Primary("paired_difference", ("a", "b"))
     one = Claim("F", "p", "s", "s", selections, test, Rule("above", 0.0))
-    only_a = [row | {"arm": "a"} for row in rows if row["id"] == "a3"]
-    found = judge([one], lambda *_: make_evidence(only_a))[0]
+    asked = make_evidence([row | {"arm": row["id"][0]} for row in rows])
+    partly = replace(asked, rows=asked.rows[:8])
+    found = judge([one], lambda *_: partly)[0]
     assert found.decision.reason == "no rows yet of e (arm b)"
 
 
@@ -230,3 +232,12 @@ def test_a_gap_to_other_data_sets_alone_is_undecided(rows, make_row, make_eviden
     found = judge([one], lambda *_: make_evidence(other))[0]
     assert found.verdict == UNDECIDED
     assert found.decision.reason == "no two of the runs are on the same data set"
+
+
+def test_a_selection_of_no_run_that_is_asked_for_says_so_and_has_no_command(rows, make_evidence):
+    one = claim("F", "ab", Rule("above", 0))
+    for odd in ({"where": {"model.name": "c"}}, {"data_seeds": (99,)}):
+        strange = replace(one, rows=one.rows | {"b": Selection("e", "mcc", **odd)})
+        found = judge([strange], lambda *_: make_evidence(rows))[0]
+        assert (found.verdict, found.command) == (NOT_RUN, "")
+        assert found.decision.reason == "none of the runs of e is what `b` selects"
