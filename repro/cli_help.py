@@ -30,7 +30,7 @@ a report is about everything that is stored, so it takes no experiment and no se
 examples
   repro report                                   every claim's verdict with its evidence, a page
   repro report scale=smoke                       in the scale's own folder
-  repro report --readme                          the tables of README.md and docs/audit.md too
+  repro report --readme                          the tables of README.md and docs/paper-and-code.md
 """
 
 VERIFY_EPILOG = """\

@@ -10,10 +10,10 @@ from repro.config.nearest import nearest
 from repro.config.schema import SCALES
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
-from repro.page.audit import audit_tables
 from repro.page.content import gather
+from repro.page.effects_table import effects_table
 from repro.page.evidence import Shelf
-from repro.page.readme import AUDIT, BEGIN, END, insert, parts
+from repro.page.readme import BEGIN, EFFECTS, END, insert, parts
 from repro.page.render import headline_table, write
 
 ABOUT = "a report is about everything that is stored"
@@ -23,7 +23,7 @@ TAKEN = "give only scale=NAME or paths.results=DIR"
 def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
     """Write report.html and report.md and return the paths of all that is written.
 
-    With `readme` the tables in README.md and docs/audit.md are written too.
+    With `readme` the tables in README.md and docs/paper-and-code.md are written too.
 
     Without `scale=` the claims' own scales count and the files lie in the results folder; with
     it, rows and figures of that scale alone do, and the files lie in the scale's folder.
@@ -49,8 +49,8 @@ def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
     paths = write(content, content.results / scales[0] if scales else content.results)
     if readme:
         insert(_readme(), headline_table(content))
-        insert(_audit(), audit_tables(content), AUDIT)
-        paths += [_readme(), _audit()]
+        insert(_differences(), effects_table(content), EFFECTS)
+        paths += [_readme(), _differences()]
     return paths
 
 
@@ -58,8 +58,8 @@ def _readme() -> Path:
     return project_root() / "README.md"
 
 
-def _audit() -> Path:
-    return project_root() / "docs" / "audit.md"
+def _differences() -> Path:
+    return project_root() / "docs" / "paper-and-code.md"
 
 
 def _check_documents(results: Path, scales: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ def _check_documents(results: Path, scales: Sequence[str]) -> None:
             f" {results}; leave out --readme, or name the project's own folder"
         )
     parts(_readme(), (BEGIN, END))
-    parts(_audit(), AUDIT)
+    parts(_differences(), EFFECTS)
 
 
 def _refuse_bare(words: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from repro.figures.files import write_if_changed
 
 BEGIN = "<!-- verdicts: written by `make report` -->"
 END = "<!-- end of verdicts -->"
-AUDIT = ("<!-- audit: written by `make report` -->", "<!-- end of audit -->")
+EFFECTS = ("<!-- effects: written by `make report` -->", "<!-- end of effects -->")
 
 
 def insert(document: Path, table: str, markers: tuple[str, str] = (BEGIN, END)) -> Path:

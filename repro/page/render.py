@@ -41,7 +41,10 @@ def markdown(content: Content) -> str:
 
 
 def headline_table(content: Content) -> str:
-    """How many claims hold, and the headline claims in a few words, as the README has them."""
+    """How many claims hold, and the headline claims in a few words, as the README has them.
+
+    A claim whose rows are of a scale that reduces something has a star.
+    """
     lines = [
         f"**{words.counted(content.counts)}**",
         "",
@@ -53,12 +56,14 @@ def headline_table(content: Content) -> str:
         ours = one.ours if one.interval == DASH else f"{one.ours} {one.interval}"
         cells = (
             f"{MARKS[one.verdict]} {one.verdict}",
-            sentence,
+            f"{sentence} \\*" if one.reductions else sentence,
             one.published_number,
             ours,
             one.n,
         )
         lines.append(f"| {' | '.join(words.cell(text) for text in cells)} |")
+    if any(one.reductions for one in content.headline):
+        lines += ["", "\\* Reduced: fewer updates, seeds or a smaller network; the report says which."]
     return "\n".join(lines) + "\n"
 
 

@@ -12,11 +12,11 @@ import pytest
 import repro
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError, StoreError
-from repro.page.audit import audit_tables
 from repro.page.command import make_report
 from repro.page.content import gather
+from repro.page.effects_table import effects_table
 from repro.page.evidence import Shelf
-from repro.page.readme import AUDIT, BEGIN, END, insert, parts
+from repro.page.readme import BEGIN, EFFECTS, END, insert, parts
 from repro.page.render import headline_table, html, markdown, write
 
 VOID = {"meta", "link", "img", "br", "col", "hr"}
@@ -147,7 +147,7 @@ def test_documents_are_looked_at_before_anything_is_written(tmp_path, monkeypatc
     with pytest.raises(ConfigError, match=r"README\.md cannot be read"):
         make_report(words, readme=True)
     (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n")
-    with pytest.raises(ConfigError, match=r"audit\.md cannot be read"):
+    with pytest.raises(ConfigError, match=r"paper-and-code\.md cannot be read"):
         make_report(words, readme=True)
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
@@ -167,10 +167,10 @@ def test_the_readme_shows_the_reports_headline(content):
     assert between.strip() == headline_table(content).strip(), "run `make report`"
 
 
-def test_the_audits_page_shows_the_reports_verdicts_and_effects(content):
-    _, between, _ = parts(project_root() / "docs" / "audit.md", AUDIT)
-    assert between.strip() == audit_tables(content).strip(), "run `make report`"
-    assert all(f"#claim-{one}" in between for one in ("f1a", "f10a"))
+def test_the_page_of_differences_shows_the_reports_effects(content):
+    _, between, _ = parts(project_root() / "docs" / "paper-and-code.md", EFFECTS)
+    assert between.strip() == effects_table(content).strip(), "run `make report`"
+    assert "trainable prior mean" in between
 
 
 def test_a_readme_without_markers_is_refused(tmp_path):
