@@ -22,6 +22,7 @@ from repro.page.effects import Effect
 
 MARKS = {HOLDS: "✔", FAILS: "✘", UNDECIDED: "?", NOT_RUN: DASH}
 REPORT = "results/report.md"
+REDUCED = "\\* Reduced: fewer updates, seeds or a smaller network; the report says which."
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -63,7 +64,7 @@ def headline_table(content: Content) -> str:
         )
         lines.append(f"| {' | '.join(words.cell(text) for text in cells)} |")
     if any(one.reductions for one in content.headline):
-        lines += ["", "\\* Reduced: fewer updates, seeds or a smaller network; the report says which."]
+        lines += ["", REDUCED]
     return "\n".join(lines) + "\n"
 
 
