@@ -60,6 +60,7 @@ STATISTICS: dict[str, Entry] = {
     "share_difference": Entry(shares.share_difference, 2, 2),
     "largest": Entry(shares.largest, 1, 1),
     "smallest": Entry(shares.smallest, 1, 1),
+    "farthest": Entry(shares.farthest, 1, 1),
     "common_value": Entry(shares.common_value, 1, 1),
     "rank": Entry(shares.rank, 1, 1),
     "trend": Entry(relations.trend, 1, 2),

@@ -68,12 +68,15 @@ class Sample:
         return "data_seed" if len({p.data_seed for p in self.points}) != 1 else "model_seed"
 
     def series(self, unit: str) -> pd.Series:
-        """A value a unit, sorted: the mean of its runs and of a run's several values."""
-        if unit == "run":
-            found = {(p.data_seed, p.model_seed): float(np.mean(p.values)) for p in self.points}
-            return pd.Series(found, dtype=float).sort_index()
-        keys = [getattr(point, unit) for point in self.points]
+        """A value a unit, sorted: the mean of its runs and of a run's several values.
+
+        A run is known by its seeds and its config's id.
+        """
         means = [float(np.mean(point.values)) for point in self.points]
+        if unit == "run":
+            runs = [(p.data_seed, p.model_seed, str(p.row["id"])) for p in self.points]
+            return pd.Series(dict(zip(runs, means, strict=True)), dtype=float).sort_index()
+        keys = [getattr(point, unit) for point in self.points]
         return pd.Series(means, dtype=float).groupby(keys).mean().sort_index()
 
     def all_values(self) -> np.ndarray:
@@ -163,8 +166,10 @@ def paired_units(samples: Sequence[Sample], unit: str | None = None) -> tuple[pd
     runs = [{(p.data_seed, p.model_seed) for p in sample.points} for sample in samples]
     if common := set.intersection(*runs):
         samples = [sample.of_runs(common) for sample in samples]
-    columns = {i: sample.series(kind) for i, sample in enumerate(samples)}
-    return pd.DataFrame(columns).dropna(), kind
+    columns = [sample.series(kind) for sample in samples]
+    if kind == "run" and len(samples) > 1:  # of different configs, so paired by their seeds
+        columns = [column.groupby(level=[0, 1]).mean() for column in columns]
+    return pd.DataFrame(dict(enumerate(columns))).dropna(), kind
 
 
 def _finite(values: Sequence[float]) -> bool:

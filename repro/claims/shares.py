@@ -87,6 +87,12 @@ def smallest(samples: Sequence[Sample], bound: float) -> Estimate:
     return _extreme(samples[0], np.min, "smallest of all values")
 
 
+def farthest(samples: Sequence[Sample], bound: float) -> Estimate:
+    """The value of any run that is farthest from the bound: every row is checked."""
+    name = f"of all values, the farthest from {bound:g}"
+    return _extreme(samples[0], lambda found: found[np.argmax(np.abs(found - bound))], name)
+
+
 def common_value(samples: Sequence[Sample], bound: float) -> Estimate:
     """The one value that all rows have, such as a number of parameters; nan where they differ."""
     values = sorted(set(samples[0].all_values().tolist()))

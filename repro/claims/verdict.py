@@ -54,7 +54,8 @@ def decide(found: Estimate, rule: Rule, p: float) -> Decision:
     """Apply a rule to an estimate; `p` is the rule's, after Holm's correction within a family.
 
     A claim holds where the whole interval satisfies the rule and p is below .05, does not hold
-    where the whole interval contradicts it, and is undecided otherwise.
+    where the whole interval contradicts it and p is, and is undecided otherwise. Where a rule
+    names what is negligible, an interval that leaves no more than that contradicts it by itself.
     """
     if math.isnan(found.value):
         verdict = FAILS if found.exact else UNDECIDED  # an exact check that a row fails, fails
@@ -100,13 +101,14 @@ def _one_sided(
     found: Estimate, rule: Rule, p: float, inside: bool, outside: bool, reach: float
 ) -> Decision:
     """`reach`: the largest effect in the claimed direction that the interval allows."""
-    if (inside or outside) and p >= ALPHA:
+    negligible = rule.negligible is not None and reach < rule.negligible
+    if (inside or (outside and not negligible)) and p >= ALPHA:
         return Decision(UNDECIDED, f"the interval decides, p {p:.2g} does not", _n(found, rule, p))
     if inside:
         return Decision(HOLDS, "the whole interval is on the claimed side")
     if outside:
         return Decision(FAILS, "the whole interval is on the other side")
-    if rule.negligible is not None and reach < rule.negligible:
+    if negligible:
         return Decision(FAILS, f"no effect of {rule.negligible:g} is left in the interval")
     return Decision(UNDECIDED, f"the interval holds {rule.bound:g}", _n(found, rule, p))
 

@@ -31,6 +31,7 @@ QUANTITIES = {
     "share_difference": "share of {0} {minus} share of {1}",
     "largest": "largest {0}",
     "smallest": "smallest {0}",
+    "farthest": "{0}, at its farthest",
     "common_value": "{0}",
     "rank": "place of data seed {data_seed}",
     "trend": "slope of {all} along {along}",

@@ -81,3 +81,13 @@ def test_where_no_run_has_a_partner_the_means_are_compared(make_row):
     samples = [select(n, Selection("e", "mcc"), rows) for n, rows in (("a", first), ("b", other))]
     table, _ = paired_units(samples, "data_seed")
     assert table.to_numpy().tolist() == [[pytest.approx(0.3), 0.1]]
+
+
+def test_runs_of_several_configs_are_all_kept_and_paired_by_their_seeds(make_row):
+    rows = [make_row(name, 1, value) for name, value in (("planar", 0.1), ("nice", 0.2))]
+    both = select("both", Selection("e", "mcc"), rows)
+    assert sorted(both.series("run")) == [0.1, 0.2]
+    assert len(paired_units([both], "run")[0]) == 2
+    other = select("other", Selection("e", "mcc"), [make_row("gaussian", 1, 0.7)])
+    table, _ = paired_units([both, other], "run")
+    assert table.to_numpy().tolist() == [[pytest.approx(0.15), 0.7]]

@@ -122,6 +122,7 @@ def test_paired_shares_are_mcnemars_and_unpaired_ones_fishers(make_sample):
 def test_extremes_and_constants_check_every_row(make_sample):
     assert found("largest", [make_sample([1e-7, 3e-6])]).value == 3e-6
     assert found("smallest", [make_sample([[0.2, 0.1], [0.3, 0.4]])]).value == 0.1
+    assert found("farthest", [make_sample([0.9, 1.05, 1.02])], bound=1).value == 0.9
     assert found("common_value", [make_sample([7, 7])]).value == 7
     assert math.isnan(found("common_value", [make_sample([7, 8])]).value)
     lost = found("largest", [make_sample([1e-7, math.nan])])

@@ -44,6 +44,11 @@ def test_an_interval_without_its_p_does_not_decide():
     assert decide(UP, Rule("above", 0.0), 0.06).verdict == UNDECIDED
 
 
+def test_against_a_claim_too_an_interval_needs_its_p_unless_little_enough_is_left():
+    assert decide(UP, Rule("above", 0.6), 0.06).verdict == UNDECIDED
+    assert decide(UP, Rule("above", 0.6, negligible=0.1), 0.06).verdict == FAILS
+
+
 def test_an_exact_number_needs_no_p():
     exact = Estimate(1e-6, 1e-6, 1e-6, 3, exact=True)
     assert decide(exact, Rule("below", 1e-5), math.nan).verdict == HOLDS
