@@ -28,7 +28,7 @@ ALLOWED = {
     "training": {"training"},
     "models": {"models", "flows", "data", "metrics", "training"},
     "experiments": {"experiments", "models", "flows", "data", "metrics", "training"},
-    "config": {"config", "experiments.registry"},
+    "config": {"config", "experiments.registry", "figures.registry"},
     "runner": {"runner", "experiments.registry", "config", "data.registry"},
     "report": {"report", "runner.store", "runner.rows"},
     "figures": {"figures", "report", "metrics.identifiability", "runner.store", "runner.rows"},

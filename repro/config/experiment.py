@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.defaults import has_header, without_header
-from repro.config.figure_names import figure_names
 from repro.config.nearest import suggestion
 from repro.config.overrides import OUTER_KEYS, Setting, Sweep
 from repro.config.schema import SCALES, SECTIONS, Cost, Experiment, Run
@@ -16,6 +15,7 @@ from repro.config.tree import Tree
 from repro.config.typed import type_cost, type_experiment
 from repro.config.where import experiment_file, within
 from repro.errors import ConfigError
+from repro.figures.registry import FIGURES
 
 WHOLE = "paper"  # the scale that changes nothing, whether a file says so or not
 ABOUT = tuple(item.name for item in dataclasses.fields(Experiment))
@@ -61,12 +61,12 @@ def about(tree: Tree, base: Mapping[str, Any], name: str) -> Experiment:
         return Experiment("", "", "", None, "", [])
     with within(experiment_file(name)):
         typed = type_experiment({key: base[key] for key in ABOUT if key in base})
-        papers, figures = tree.choices("papers"), figure_names()
+        papers = tree.choices("papers")
         if typed.paper not in papers:
             hint = suggestion(typed.paper, papers)
             raise ConfigError(f"paper={typed.paper} is not in conf/papers; {hint}")
-        if typed.figures is not None and typed.figures not in figures:
-            hint = suggestion(typed.figures, figures)
+        if typed.figures is not None and typed.figures not in FIGURES:
+            hint = suggestion(typed.figures, FIGURES)
             raise ConfigError(f"figures={typed.figures} is not drawn by anything; {hint}")
     return typed
 

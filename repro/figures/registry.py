@@ -1,15 +1,16 @@
 """Which function draws an experiment: the `figures:` word of its YAML, looked up.
 
 A function is imported when its experiment is drawn, so that a module which cannot be imported
-keeps no other experiment from being drawn.
+keeps no other experiment from being drawn, and configs can be checked without matplotlib.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from repro.figures.material import Draw
+if TYPE_CHECKING:
+    from repro.figures.material import Draw
 
 FIGURES: dict[str, str] = {
     "energy_fits": "repro.figures.energies:draw_energies",
@@ -48,4 +49,4 @@ FIGURES: dict[str, str] = {
 def find_draw(name: str) -> Draw:
     """Import the function that draws under a name of `FIGURES`."""
     module, _, function = FIGURES[name].partition(":")
-    return cast(Draw, getattr(importlib.import_module(module), function))
+    return cast("Draw", getattr(importlib.import_module(module), function))

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from repro.config.compose import compose_tree
-from repro.config.figure_names import figure_names
 from repro.config.schema import SECTIONS
 from repro.config.tasks import RULES
 from repro.config.tree import Tree, conf_folder
 from repro.errors import ConfigError
 from repro.experiments.registry import TASKS
-from repro.figures.registry import FIGURES
 
 LINES = {
     "paper": "re_iflow",
@@ -213,10 +211,6 @@ def test_a_figure_that_does_not_exist_is_refused_before_anything_is_run(folder: 
     why = "figures=audit_arm is not drawn by anything; the nearest valid name is audit_arms"
     assert found == FILE + why
     assert composed(folder, text_with("figures: audit_arms")).about.figures == "audit_arms"
-
-
-def test_the_names_of_the_figures_are_the_registrys() -> None:
-    assert figure_names() == tuple(FIGURES)
 
 
 def test_a_kind_without_its_line_is_told_where_that_belongs(folder: Path) -> None:
