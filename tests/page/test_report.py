@@ -165,6 +165,10 @@ def test_a_figure_that_cannot_be_read_names_the_command_that_draws_it(tmp_path, 
 def test_the_readme_shows_the_reports_headline(content):
     _, between, _ = parts(project_root() / "README.md")
     assert between.strip() == headline_table(content).strip(), "run `make report`"
+    reduced = [one.id.lower() for one in content.headline if one.reductions]
+    starred = [line for line in between.splitlines() if r"\*" in line and line.startswith("|")]
+    assert all(f"#claim-{one})" in line for one, line in zip(reduced, starred, strict=True))
+    assert 0 < len(starred) < len(content.headline)
 
 
 def test_the_page_of_differences_shows_the_reports_effects(content):

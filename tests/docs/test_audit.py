@@ -1,0 +1,70 @@
+"""The numbers of docs/audit.md that stand in no table, recomputed from the stored rows."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from repro.claims.judge import samples_of
+from repro.claims.sample import Sample, paired_units
+from repro.config.tree import Tree, project_root
+from repro.page.evidence import Shelf
+from repro.report.statistics import mean_interval
+
+LOST = 0.05  # a matched correlation below it is a lost source
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return " ".join((project_root() / "docs" / "audit.md").read_text("utf-8").split())
+
+
+@functools.cache
+def samples(claim: str) -> dict[str, Sample]:
+    shelf = Shelf(Tree(), [f"paths.results={project_root() / 'results'}"])
+    [found] = [one for one in shelf.claims() if one.id == claim]
+    return samples_of(found, shelf.find)[0]
+
+
+def spelt(values: np.ndarray) -> str:
+    found = mean_interval(values)
+    numbers = [f"{one:.3f}".replace("0.", ".").replace("-", "\u2212")
+               for one in (found.mean, found.low, found.high)]  # fmt: skip
+    return "{} [{}, {}]".format(*numbers)
+
+
+@pytest.mark.parametrize(
+    ("claim", "second"), [("F1j", "all repairs"), ("F1k", "as released")], ids=["F1j", "F1k"]
+)
+def test_what_the_data_sets_alone_give_that_had_not_been_seen(text, claim, second):
+    found = samples(claim)
+    first = next(name for name in found if "cosine" in name and name != "mean and cosine")
+    pairs, _ = paired_units([found[first], found[second]])
+    fresh = pairs[pairs.index > 10]
+    assert len(fresh) == 10
+    assert f"the other ten alone give {spelt((fresh[0] - fresh[1]).to_numpy())}" in text
+
+
+def test_a_small_iflow_against_the_full_one_in_two_dimensions(text):
+    pairs, _ = paired_units([samples("F2b")["iFlow, width 32"], samples("F2a")["iFlow"]])
+    assert len(pairs) == 50
+    assert f"and a small iFlow {spelt((pairs[0] - pairs[1]).to_numpy())}" in text
+
+
+def test_how_much_the_likelihood_overfits(text):
+    rows = [point.row["metrics"] for point in samples("F6a")["iFlow"].points]
+    gaps = [
+        (m["log_likelihood"] - m["oracle_log_likelihood"])
+        - (m["held_out_log_likelihood"] - m["held_out_oracle_log_likelihood"])
+        for m in rows
+    ]
+    shown = f"{np.mean(gaps):.2f}".removeprefix("0")
+    assert f"the likelihood a little ({shown} nats, full iFlow)" in text
+
+
+def test_what_the_sources_average_that_ivae_keeps(text):
+    points = samples("F1a")["iVAE"].points
+    every = np.array([point.row["metrics"]["correlations"] for point in points])
+    assert every.shape == (60, 5)
+    shown = f"{every[every >= LOST].mean():.2f}".removeprefix("0")
+    assert f"those that it keeps average {shown}" in text
