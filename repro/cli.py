@@ -238,7 +238,7 @@ def _add_verb(
 
 def _check_verb(word: str, valid: list[str], before: str = "") -> None:
     if word not in valid and not word.startswith("-"):
-        from repro.config.nearest import suggestion
+        from repro.nearest import suggestion
 
         hint = suggestion(word, valid).replace("name", "verb")
         raise ConfigError(f"there is no verb `{before}{word}`; {hint}")

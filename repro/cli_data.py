@@ -80,9 +80,9 @@ def data_generate(args: argparse.Namespace) -> int:
 
 def _datasets(words: Sequence[str]) -> tuple[Path, list[Dataset]]:
     """The data root, and the data sets that are named among the words (all where none is)."""
-    from repro.config.nearest import suggestion
     from repro.config.tree import Tree
     from repro.data.registry import load_registry
+    from repro.nearest import suggestion
 
     tree = Tree()
     registry = load_registry(tree.folder / "datasets.yaml")

@@ -14,11 +14,11 @@ import pandas as pd
 from repro.claims.registry import STATISTICS
 from repro.claims.sample import UNITS
 from repro.claims.schema import COMPARISONS, REDUCTIONS, Claim, Number, Primary, Rule, Selection
-from repro.config.nearest import suggestion
 from repro.config.schema import SCALES
 from repro.config.seeds import parse_seeds
 from repro.errors import ConfigError
 from repro.figures.published import IDENTITY, REQUIRED, find_published
+from repro.nearest import suggestion
 from repro.reading import read_yaml
 
 FILE_KEYS = ("shared", "claims")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from repro.claims.schema import Selection
-from repro.config.nearest import suggestion
+from repro.nearest import suggestion
 from repro.nested import flatten
 
 UNITS = {"data_seed": "data seeds", "model_seed": "model seeds", "run": "runs"}

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repro.config.experiment import own_value
-from repro.config.nearest import suggestion
 from repro.config.seeds import parse_seeds, spell_seeds
 from repro.config.shapes import ARMS
 from repro.config.tree import Tree
 from repro.errors import ConfigError
 from repro.jobs import Cell, SeedPair
+from repro.nearest import suggestion
 
 NO_ARM = ""
 

@@ -22,7 +22,6 @@ from repro.config.experiment import (
 )
 from repro.config.folders import folder, folder_words
 from repro.config.identity import identity
-from repro.config.nearest import suggestion
 from repro.config.overrides import Setting, parse_words
 from repro.config.resolve import Settled, resolve
 from repro.config.schema import SCALES, Cost, Experiment
@@ -32,6 +31,7 @@ from repro.config.tree import Choices, Tree
 from repro.config.where import experiment_file, within, within_experiment
 from repro.errors import ConfigError
 from repro.jobs import Cell, SeedPair
+from repro.nearest import suggestion
 
 NO_EXPERIMENT = ""
 

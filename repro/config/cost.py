@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.config.schema import Cost
 from repro.config.tasks import rules
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 from repro.nested import flatten
 
 

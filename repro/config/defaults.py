@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.config.shapes import refuse_shapes, spelt
 from repro.config.where import experiment_file, within
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 from repro.reading import read_yaml
 
 HEADER = "# @package _global_"

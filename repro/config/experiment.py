@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.config.defaults import has_header, without_header
-from repro.config.nearest import suggestion
 from repro.config.overrides import OUTER_KEYS, Setting, Sweep
 from repro.config.schema import SCALES, SECTIONS, Cost, Experiment, Run
 from repro.config.shapes import ARMS, spelt
@@ -16,6 +15,7 @@ from repro.config.typed import type_cost, type_experiment
 from repro.config.where import experiment_file, within
 from repro.errors import ConfigError
 from repro.figures.registry import FIGURES
+from repro.nearest import suggestion
 
 WHOLE = "paper"  # the scale that changes nothing, whether a file says so or not
 ABOUT = tuple(item.name for item in dataclasses.fields(Experiment))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.compose import compose_defaults
-from repro.config.nearest import suggestion
 from repro.config.overrides import Vocabulary
 from repro.config.seeds import parse_seeds
 from repro.config.tree import Tree
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 
 EXAMPLE = "repro data generate sources data_seed=1 data.layers=3 out=FILE.npz"
 OWN_KEYS = ("data_seed", "out")

@@ -12,9 +12,9 @@ from hydra.core.override_parser.types import Glob, Override, QuotedString
 from hydra.errors import HydraException
 
 from repro.config.globs import matching
-from repro.config.nearest import nearest, suggestion
 from repro.config.schema import NOT_IDENTITY, SCALES, SCIENCE, SECTIONS, Run
 from repro.errors import ConfigError
+from repro.nearest import nearest, suggestion
 
 SEED_KEYS = ("seeds", "model_seeds")
 KEPT = ("keep_arrays", "keep_model_seeds")

@@ -9,7 +9,6 @@ from typing import Any
 
 from repro.config.experiment import RUN_KEYS, TOP
 from repro.config.identity import science
-from repro.config.nearest import suggestion
 from repro.config.references import followed
 from repro.config.schema import NOT_IDENTITY, SCIENCE, SECTIONS
 from repro.config.shapes import refuse_sections
@@ -18,6 +17,7 @@ from repro.config.tree import Choices, Tree
 from repro.config.typed import type_run, type_section
 from repro.errors import ConfigError
 from repro.experiments.registry import known
+from repro.nearest import suggestion
 
 _PARTS = [*TOP, *RUN_KEYS, "task"]
 

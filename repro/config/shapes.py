@@ -33,6 +33,10 @@ def refuse_shapes(found: Mapping[str, Any]) -> None:
         ConfigError: with the key, what was found and an example of what is wanted.
     """
     refuse_sections(found)
+    if isinstance(found.get("scale"), Mapping):
+        raise ConfigError(
+            "scale must be a name such as quick; what each scale changes is written under `scales`"
+        )
     for key in TABLES:
         _check_table(key, found.get(key), key)
     for scale, changes in (found.get("scales") or {}).items():

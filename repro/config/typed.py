@@ -10,11 +10,11 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from repro.config.nearest import suggestion
 from repro.config.schema import SECTIONS, Cost, Experiment, Run
 from repro.config.seeds import parse_choice
 from repro.config.shapes import spelt
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 
 KINDS = {
     "int": "a whole number",

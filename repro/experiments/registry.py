@@ -6,13 +6,13 @@ process that inherits it, workers included.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from typing import cast
 
 from repro.errors import ConfigError
 from repro.jobs import Task
+from repro.nearest import suggestion
 
 TASKS: dict[str, str] = {
     "energy_fit": "repro.experiments.energy_fit:run",
@@ -63,7 +63,6 @@ def resolve(name: str) -> Task:
     """
     tasks = known()
     if name not in tasks:
-        near = difflib.get_close_matches(name, tasks, n=1, cutoff=0.0)
-        raise ConfigError(f"No task is called {name!r}. Did you mean {near[0]!r}?")
+        raise ConfigError(f"no task is called {name!r}; {suggestion(name, tasks)}")
     module, _, function = tasks[name].partition(":")
     return cast(Task, getattr(importlib.import_module(module), function))

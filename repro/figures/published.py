@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 from repro.reading import read_yaml
 
 SPREAD_KINDS = ("sd_seeds", "se_test_points", "unknown", "none")
@@ -157,9 +157,7 @@ def _refuse_unknown(raw: Mapping[Any, Any], valid: Iterable[str], file: Path, wh
 def _refuse_word(word: object, valid: tuple[str, ...], file: Path, where: str) -> None:
     if word in valid:
         return
-    near = difflib.get_close_matches(str(word), valid, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    raise ConfigError(f"{file}, {where}: {word!r} is unknown{hint}; use {', '.join(valid)}")
+    raise ConfigError(f"{file}, {where}: {word!r} is unknown; {suggestion(str(word), valid)}")
 
 
 def _refuse_twice(entries: list[Published], file: Path) -> None:

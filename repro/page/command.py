@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from repro.config.compose import read_settings
-from repro.config.nearest import nearest
 from repro.config.schema import SCALES
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
+from repro.nearest import nearest
 from repro.page.content import gather
 from repro.page.effects_table import effects_table
 from repro.page.evidence import Shelf

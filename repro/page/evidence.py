@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,14 @@ from repro.config.compose import Composition, compose_defaults, compose_tree
 from repro.config.tree import Tree
 from repro.errors import ConfigError
 from repro.figures.published import load_published
+from repro.nearest import nearest
 from repro.page.keys import science_keys
 from repro.runner.asked import asked_rows
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row
 from repro.runner.store import Store
 
-ALIKE = 0.8  # as difflib counts: a name that is this near to another is taken for a slip
+ALIKE = 0.8  # a name that is this near to another is taken for a slip
 
 
 class Shelf:
@@ -93,11 +93,11 @@ class Shelf:
 def _refuse_mistyped(published: pd.DataFrame, experiments: Sequence[str], folder: Path) -> None:
     """Refuse a number of an experiment that is nearly one of ours; papers have others, too."""
     for paper, name in published[["paper", "experiment"]].itertuples(index=False):
-        near = difflib.get_close_matches(name, experiments, n=1, cutoff=ALIKE)
-        if near and name not in experiments:
+        near = nearest(name, experiments, least=ALIKE)
+        if near is not None and name not in experiments:
             raise ConfigError(
                 f"{folder / paper}.yaml: the experiment {name} does not exist; the nearest valid"
-                f" name is {near[0]}"
+                f" name is {near}"
             )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 from repro.reading import read_yaml
 
 WORDS_FIT = 64  # a line of the README's table

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 from repro.nested import flatten
 from repro.reading import read_yaml
 

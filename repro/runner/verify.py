@@ -14,13 +14,13 @@ from typing import Any
 
 from repro.config.compose import Composition, compose_defaults, read_settings
 from repro.config.identity import filled, identity
-from repro.config.nearest import nearest, suggestion
 from repro.config.schema import SCALES, SCIENCE
 from repro.config.seeds import parse_seeds, spell_seeds
 from repro.config.tree import Tree
 from repro.data.registry import load_registry
 from repro.errors import ConfigError, DataError, JobFailed, MissingResult, StoreError
 from repro.jobs import Interrupted, Job, SeedPair
+from repro.nearest import nearest, suggestion
 from repro.runner.durations import duration
 from repro.runner.launch import LocalOptions
 from repro.runner.local import run_local

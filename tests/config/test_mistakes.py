@@ -100,6 +100,12 @@ def test_a_value_of_another_shape_is_refused_with_an_example(
     assert example in found
 
 
+def test_scale_for_scales_is_refused_with_the_word_that_was_meant(folder: Path) -> None:
+    found = refusal(folder, text_with("scale: {quick: {seeds: 1-2}}"))
+    assert found.startswith(f"{FILE}scale must be a name such as quick")
+    assert "`scales`" in found
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [

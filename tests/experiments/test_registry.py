@@ -7,7 +7,7 @@ from repro.experiments.registry import TASKS, known, resolve
 
 
 def test_a_typo_is_answered_with_the_nearest_task() -> None:
-    with pytest.raises(ConfigError, match="Did you mean 'identifiability'"):
+    with pytest.raises(ConfigError, match="the nearest valid name is identifiability"):
         resolve("identifiabilty")
 
 

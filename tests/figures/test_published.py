@@ -111,9 +111,9 @@ def test_missing_keys_take_their_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vlaue": 1}, "did you mean value"),
-        ({"spread": 0.1, "spread_kind": "sd_seed"}, "did you mean sd_seeds.*se_test_points"),
-        ({"origin": "guessed"}, "digitised"),
+        ({"vlaue": 1}, "the nearest valid name is value"),
+        ({"spread": 0.1, "spread_kind": "sd_seed"}, "the nearest valid name is sd_seeds"),
+        ({"origin": "guessed"}, "the valid names are by_eye, digitised"),
         ({"spread": 0.1}, "belong together"),
         ({"spread_kind": "sd_seeds"}, "belong together"),
         ({"value": "high"}, "write a number"),

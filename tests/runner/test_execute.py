@@ -162,7 +162,7 @@ def test_whatever_a_task_raises_is_a_failure(
 def test_an_unknown_task_is_a_failure_that_names_the_nearest(
     make_job: Callable[..., Job], execute: Callable[..., dict[str, Any]]
 ) -> None:
-    assert "Did you mean 'fake'?" in execute(make_job(task="fakee"))["failed"]["cause"]
+    assert "the nearest valid name is fake" in execute(make_job(task="fakee"))["failed"]["cause"]
 
 
 def test_nan_becomes_null_in_the_row_and_is_told(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.config.tasks import (
     baselines,
     checks,
@@ -24,6 +23,7 @@ from repro.config.tasks import (
 from repro.config.tasks.rules import Rules
 from repro.errors import ConfigError
 from repro.experiments.registry import TASKS
+from repro.nearest import suggestion
 
 RULES: dict[str, Rules] = {
     "identifiability": identifiability.RULES,

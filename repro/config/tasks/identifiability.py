@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.config.nearest import suggestion
 from repro.config.tasks.rules import Rules, refuse_large_batch
 from repro.errors import ConfigError
+from repro.nearest import suggestion
 
 FEWEST = 8  # points of a segment on either side of a split: below it no two-sample test is made
 

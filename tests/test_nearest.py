@@ -2,7 +2,7 @@
 
 import pytest
 
-from repro.config.nearest import nearest, suggestion
+from repro.nearest import nearest, suggestion
 
 KEYS = ["training.batch_size", "training.epochs", "data.dim", "model.hidden", "layers", "seeds"]
 

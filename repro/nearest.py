@@ -9,12 +9,15 @@ from collections.abc import Iterable
 MANY = 12  # more names than this are not listed
 
 
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `word` in its letters or its last part; None when none is near."""
+def nearest(word: str, choices: Iterable[str], least: float = 0.55) -> str | None:
+    """The choice most like `word` in its letters or its last part; None when none is near.
+
+    `least` is the likeness, between 0 and 1 (difflib's ratio), from which a choice is near.
+    """
     names = list(choices)
     scores = {name: _likeness(word, name) for name in names}
     best = max(names, key=lambda name: scores[name], default=None)
-    return best if best is not None and scores[best] >= 0.55 else None
+    return best if best is not None and scores[best] >= least else None
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:
