@@ -11,10 +11,9 @@ from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
 from repro.nearest import nearest
 from repro.page.content import gather
-from repro.page.effects_table import effects_table
 from repro.page.evidence import Shelf
 from repro.page.readme import BEGIN, EFFECTS, END, insert, parts
-from repro.page.render import headline_table, write
+from repro.page.render import effects_table, headline_table, write
 
 ABOUT = "a report is about everything that is stored"
 TAKEN = "give only scale=NAME or paths.results=DIR"

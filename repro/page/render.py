@@ -68,6 +68,14 @@ def headline_table(content: Content) -> str:
     return "\n".join(lines) + "\n"
 
 
+def effects_table(content: Content) -> str:
+    """What each arm of the audit changes, as report.md and docs/paper-and-code.md have it."""
+    template = _environment(escape=False).get_template("effects.md.j2")
+    metric = f"effect on {content.settings.audit.metric}"
+    text = template.render(lines=content.effects, what="change", metric=metric)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
 def write(content: Content, folder: Path) -> list[Path]:
     """Put report.html, report.md and its pictures into a folder, each only where bytes differ.
 

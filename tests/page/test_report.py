@@ -14,10 +14,9 @@ from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError, StoreError
 from repro.page.command import make_report
 from repro.page.content import gather
-from repro.page.effects_table import effects_table
 from repro.page.evidence import Shelf
 from repro.page.readme import BEGIN, EFFECTS, END, insert, parts
-from repro.page.render import headline_table, html, markdown, write
+from repro.page.render import effects_table, headline_table, html, markdown, write
 
 VOID = {"meta", "link", "img", "br", "col", "hr"}
 
