@@ -29,6 +29,7 @@ FIGURES: dict[str, str] = {
     "baselines": "repro.figures.audit.untrained:draw_untrained",
     "identifiability_2d": "repro.figures.identifiability:draw_2d",
     "iflow_mnist": "repro.figures.iflow_mnist:draw_iflow_mnist",
+    "ivae_capacity": "repro.figures.ivae_capacity:draw_capacity",
     "mcc_sweep": "repro.figures.sweep:draw_sweep",
     "nvf_jacobian": "repro.figures.nvf_jacobian:draw_jacobian",
     "nvf_tabular": "repro.figures.nvf_tabular:draw_tabular",
