@@ -51,6 +51,45 @@ def test_a_small_iflow_against_the_full_one_in_two_dimensions(text):
     assert f"and a small iFlow {spelt((pairs[0] - pairs[1]).to_numpy())}" in text
 
 
+def means_by_depth(claim: str) -> list[str]:
+    found = list(samples(claim).values())
+    values = [
+        {
+            (point.row["config"]["data"]["layers"], point.row["data_seed"]): np.mean(point.values)
+            for point in one.points
+        }
+        for one in found[:2]
+    ]
+    leads = [
+        np.mean([one - values[1][key] for key, one in values[0].items() if key[0] == layers])
+        for layers in (3, 4, 5)
+    ]
+    return [f"{one:.3f}".replace("0.", ".").replace("-", "\u2212") for one in leads]
+
+
+def test_the_leads_at_each_depth(text):
+    assert "{}, {} and {} at 3, 4 and 5 layers".format(*means_by_depth("F10a")) in text
+    assert "but is {}, {} and {},".format(*means_by_depth("F10h")) in text
+    assert means_by_depth("F10d")[::2] == [".230", ".282"]
+    assert "lead is .23 at 3 layers and .28 at 5" in text
+    assert means_by_depth("F10g")[::2] == [".185", ".204"]
+    assert "over the posterior's mean .19 and .20, and" in text
+
+
+def test_on_how_many_data_sets_a_source_is_lost(text):
+    lost = {
+        (claim, name): sum(np.min(point.values) < LOST for point in one.points)
+        for claim in ("F5b", "F5d", "F5j", "F5l")
+        for name, one in samples(claim).items()
+    }
+    assert lost["F5b", "iFlow"] == lost["F5j", "iFlow"] == 0
+    assert "iFlow on none" in text
+    assert f"On {lost['F5b', 'iVAE']} of 60 data sets the sample" in text
+    assert f"The posterior's mean loses one on {lost['F5j', 'iVAE']} (" in text
+    assert (lost["F5d", "trainable mean"], lost["F5l", "trainable mean"]) == (10, 1)
+    assert "with a trainable one it is 10 data sets by the sample and one by the mean" in text
+
+
 def test_how_much_the_likelihood_overfits(text):
     rows = [point.row["metrics"] for point in samples("F6a")["iFlow"].points]
     gaps = [
