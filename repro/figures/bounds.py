@@ -150,19 +150,15 @@ def figure_annealing(
     """Draw -ln p against K under the three annealings: ours, and Oxford group 10's beside it."""
     figure, [axes] = panel_page(ONE, 1, 2, notes)
     units = main_setting(frame)[1]
-    variants = {"joint": None, "kl": "kl_annealing", "none": "unannealed"}
     for annealing, line in ANNEALING_LINES.items():
         setting = (annealing, units)
         draw_ours(axes[0], frame, "planar", "nll", setting, linestyle=line, markersize=3.5)
-        theirs = published[
-            (published["paper"] == "oxford_group_10")
-            & (published["metric"] == "nll")
-            & published["model"].isin(["planar", GAUSSIAN])
-            & (published["variant"].isna() if variants[annealing] is None
-               else published["variant"] == variants[annealing])
-        ].sort_values("length")  # fmt: skip
-        axes[1].plot(theirs["length"], theirs["value"], color=MUTED, linestyle=line, marker="D",
-                     markersize=3.5, markerfacecolor="white")  # fmt: skip
+        theirs = published_line(
+            published, "oxford_group_10", "poster", "mnist_bounds", "planar", "nll", annealing
+        )
+        axes[1].plot(list(theirs), [entry.value for entry in theirs.values()], color=MUTED,
+                     linestyle=line, marker="D", markersize=3.5,
+                     markerfacecolor="white")  # fmt: skip
     for ax, title in zip(axes, ("ours", "Oxford group 10"), strict=True):
         ax.set_title(title)
         ax.set_xlabel("flow length K (planar)")

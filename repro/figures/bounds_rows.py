@@ -33,6 +33,7 @@ FLOW_COLOURS = {
 }  # fmt: skip
 METRICS = ("free_energy", "gap", "nll", "fall_in_last_fifth")
 ANNEALINGS = {"joint": "log-joint (the paper's)", "kl": "KL", "none": "none"}
+PUBLISHED_VARIANTS = {"joint": None, "kl": "kl_annealing", "none": "unannealed"}
 
 
 def bounds_frame(rows: Rows) -> pd.DataFrame:
@@ -118,16 +119,23 @@ def dataset_label(frame: pd.DataFrame) -> str:
 
 
 def published_line(
-    published: pd.DataFrame, paper: str, artefact: str, experiment: str, flow: str, metric: str
+    published: pd.DataFrame,
+    paper: str,
+    artefact: str,
+    experiment: str,
+    flow: str,
+    metric: str,
+    annealing: str = "joint",
 ) -> dict[int, Published]:
-    """Return a paper's numbers of a flow by K, those of K = 0 with them; no variant's."""
+    """Return a paper's numbers of a flow and an annealing by K, those of K = 0 with them."""
+    variant = PUBLISHED_VARIANTS[annealing]
     chosen = published[
         (published["paper"] == paper)
         & (published["artefact"] == artefact)
         & (published["experiment"] == experiment)
         & published["model"].isin([flow, GAUSSIAN])
         & (published["metric"] == metric)
-        & published["variant"].isna()
+        & (published["variant"].isna() if variant is None else published["variant"] == variant)
     ]
     fields = [name for name in Published.__dataclass_fields__ if name in chosen]
     found = {int(row["length"]): row for row in chosen.to_dict("records")}

@@ -132,6 +132,23 @@ def test_table_2_sets_ours_beside_the_published_and_pairs_nothing(published):
     assert lines["static planar", 10, "joint"][6] is None
 
 
+def test_table_2_sets_published_numbers_beside_the_same_annealing(published):
+    rows = [make_row("planar", k, 1, annealing) for k in (0, 10, 40)
+            for annealing in ("joint", "kl", "none")]  # fmt: skip
+    table = table_2(bounds_frame(rows), published)
+    names = [column.key for column in table.columns]
+    lines = [dict(zip(names, row, strict=True)) for row in table.rows]
+    group_10 = {(line["annealing"], line["length"]): line["group_10"] for line in lines}
+    for annealing, numbers in {
+        "joint": (92.58, 88.95, 87.45), "kl": (91.42, 88.46, 87.33), "none": (91.94, 89.43, 87.45),
+    }.items():  # fmt: skip
+        assert tuple(group_10[annealing, k] for k in (0, 10, 40)) == numbers
+    of_the_log_joint = ("published", "difference", "difference_interval", "group_9")
+    for line in lines:
+        known = [line[key] is not None for key in of_the_log_joint]
+        assert known == [line["annealing"] == "joint"] * 4
+
+
 def test_the_gain_is_paired_by_seed_with_an_interval_over_images(published):
     table = gain_table(bounds_frame(make_rows()), load, published)
     ours = next(row for row in table.rows if row[0] == "planar" and "log-joint" in row[1])
