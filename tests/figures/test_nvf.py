@@ -16,6 +16,7 @@ from repro.figures.nvf_tabular import (
     draw_tabular,
     figure_differences,
     paired_differences,
+    posterior_parameters,
     table_2,
 )
 from repro.figures.nvf_times import draw_times, times_table
@@ -109,13 +110,17 @@ def tabular_rows():
     rows = []
     for name in ("power_half_year", "breast_cancer"):
         for arm in ("nsf_c", "nvf_c", "nsf_ar", "nvf_ar", "nvf_ar_20", "nvf_ar_released"):
+            model = {
+                "latent": "none" if "nsf" in arm else "discrete", "estimator": "straight_through",
+                "states": 10, "posterior_hidden": 4, "posterior_layers": 2,
+            }  # fmt: skip
             for seed in (1, 2, 3):
                 metrics = {
                     "nll_nats": 1.0, "nll_full_nats": 1 + 0.01 * seed,
                     "val_nll_nats": 0.9 - 0.1 * arm.endswith("20"), "sd_full_nats": 4.0,
                     "test_rows_full": ROWS, "parameters": 1000,
                 }  # fmt: skip
-                rows.append(row(arm, {"name": name}, metrics, model_seed=seed))
+                rows.append(row(arm, {"name": name}, metrics, model_seed=seed, **model))
     return rows
 
 
@@ -250,12 +255,25 @@ def test_a_difference_is_drawn_with_its_interval_over_runs() -> None:
 
 def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> None:
     table = table_2(density_frame(tabular_rows()), PUBLISHED)
-    theirs = {line[1]: line[5] for line in table.rows if line[2] == "published, POWER"}
+    theirs = {line[1]: line[6] for line in table.rows if line[2] == "published, POWER"}
     assert theirs["nvf_ar"] == -0.69
     assert theirs["nsf_c"] == -0.64
     assert any("not comparable" in note for note in table.notes)
     assert not any("breast cancer" in note and "comparable" in note for note in table.notes)
     assert any("chooses 20 (10: 0.900, 20: 0.800)" in note for note in table.notes)
+
+
+def test_the_posterior_network_is_counted_apart() -> None:
+    table = table_2(density_frame(tabular_rows()), PUBLISHED)
+    counts = {line[1]: line[3:5] for line in table.rows if line[2] == "ours"}
+    assert counts["nsf_ar"] == (1000, 1000)
+    assert counts["nvf_ar"] == (1000, 1000 - (31 * 4 + 5 * 4 + 5 * 10))  # breast cancer's
+    model = {"latent": "discrete", "estimator": "straight_through", "states": 10,
+             "posterior_hidden": 256, "posterior_layers": 2}  # fmt: skip
+    config = {"model": model, "data": {"name": "power_half_year"}}
+    assert posterior_parameters(config) == 85976 - 15822  # NVF's less the exact mixture's
+    assert posterior_parameters({**config, "model": {**model, "estimator": "marginal"}}) == 0
+    assert posterior_parameters({**config, "data": {"name": "another"}}) is None
 
 
 def test_ratios_are_of_one_run() -> None:
