@@ -32,7 +32,7 @@ def log_abs_det(kernel: Tensor) -> Tensor:
     The spectrum of a real kernel is conjugate-symmetric: every frequency counts twice but the
     first and, for even N, the last.
 
-    Source: Karami et al. 2019 (invertible convolutional flow), section 3.1.
+    Source: Karami et al. 2019 (invertible convolutional flow), abstract.
     """
     size = kernel.shape[-1]
     logs = rfft(kernel).abs().log()
@@ -61,7 +61,8 @@ class CircularConvolution(Family):
     sign(x) log(1 + a|x|) / a with a > 0, without which the stack would be affine; `gated` says
     whether there is one.
 
-    Source: Karami et al. 2019 (invertible convolutional flow), sections 3.1 and 3.3 (S-Log gate).
+    Source: Karami et al. 2019 (invertible convolutional flow), abstract; the gate (S-Log) has its
+    form from memory of the paper.
     """
 
     def __init__(self, dim: int, length: int, *, gated: bool = True) -> None:
@@ -108,7 +109,7 @@ class ConvolutionalCoupling(Coupling):
     It takes as many values as an affine coupling does. The kernel's values lie in
     [-bound, bound].
 
-    Source: Karami et al. 2019 (invertible convolutional flow), section 3.4 (data-adaptive
+    Source: Karami et al. 2019 (invertible convolutional flow), abstract (data-adaptive
     convolution).
     """
 
