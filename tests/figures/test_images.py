@@ -68,7 +68,6 @@ def test_table_3_has_published_and_ours_side_by_side(published):
 
 
 def test_each_correction_is_a_number(published):
-    del published
     released = {"bits": 5, "pictures": "released"}
     rows = [
         nvf_row(0.9, 0.8, noise="none", **released),
@@ -76,16 +75,24 @@ def test_each_correction_is_a_number(published):
         nvf_row(2.2, 2.0, bits=5),
         nvf_row(3.3, 3.0),
     ]
-    found = cells(nvf_images.table_corrections(rows))
+    found = cells(nvf_images.table_corrections(rows, published))
     assert found["without"].tolist() == [0.8, 1.1, 2.0, 3.0]
     assert found["change"].tolist()[1:] == pytest.approx([0.3, 0.9, 1.0])
     assert found["latent"].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.3])
 
 
-def test_a_setting_alone_is_no_correction():
+def test_what_the_released_codes_could_cost_is_told(published):
+    notes = nvf_images.table_corrections([nvf_row()], published).notes
+    [told] = [note for note in notes if "released 256 codes" in note]
+    assert "at most 0.333 bits" in told
+    assert "1.37 on CIFAR-10 of 5 bits would be 1.70 (NSF: 1.70)" in told
+    assert "2.98 on CIFAR-10 of 8 bits would be 3.31 (Flow++: 3.08)" in told
+
+
+def test_a_setting_alone_is_no_correction(published):
     rows = [nvf_row(3.3, 3.0, dataset="fashion-mnist"), nvf_row(), nvf_row(bits=5)]
-    assert set(cells(nvf_images.table_corrections(rows))["dataset"]) == {"MNIST"}
-    assert nvf_images.table_corrections(rows[:1]).rows == ()
+    assert set(cells(nvf_images.table_corrections(rows, published))["dataset"]) == {"MNIST"}
+    assert nvf_images.table_corrections(rows[:1], published).rows == ()
 
 
 def test_names_that_would_overlap_share_a_line():
