@@ -25,7 +25,7 @@ FATES = {"both modes": "#0072B2", "uneven modes": "#E69F00", "one mode": "#D55E0
          "diverged": "#5f5f5f"}  # fmt: skip
 LAYOUT = Layout(panel=(2.5, 1.9), gap=(0.45, 0.3), left=0.55, right=0.1, top=0.8, bottom=0.5)
 TOP = 1.0  # nats
-GAUSSIAN_U1 = -0.9751  # nats; the least free energy of one Gaussian on U1, by quadrature
+GAUSSIAN_U1 = -0.9749  # nats; the least free energy of one Gaussian on U1 within its walls
 MODES = "Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %."
 EXPLANATION = (
     f"A dot a run. {MODES} Lines: the optimum, and dotted the best that one Gaussian can reach "
