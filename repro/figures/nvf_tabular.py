@@ -128,6 +128,7 @@ def table_2(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] =
         "The posterior network only trains NVF: it takes no part in the test likelihood, which is "
         "exact over the states.",
         "The published numbers have no error bars, seeds or sample counts.",
+        *_published_notes(frame, published),
         *(f"{DATA[d]}: other rows than the published column's; not comparable with it."
           for d in present(list(frame["data"]), DATA) if d in PUBLISHED and d not in SAME_DATA),
         *_chosen_states(frame),
@@ -153,14 +154,28 @@ def _chosen_states(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _published_lines(data: str, published: pd.DataFrame) -> list[tuple[Cell, ...]]:
-    column = PUBLISHED.get(data)
+def _published_notes(frame: pd.DataFrame, published: pd.DataFrame) -> list[str]:
+    """A sentence for each column with what is known of its numbers' sources."""
+    sentences = []
+    for column in dict.fromkeys(PUBLISHED.get(d) for d in present(list(frame["data"]), DATA)):
+        shown = _published_column(published, column)
+        noted = [f"{one['model']}: {one['note']}" for one in shown if one["note"]]
+        sentences += [f"Published, {column}. {'; '.join(noted)}."] if noted else []
+    return sentences
+
+
+def _published_column(published: pd.DataFrame, column: str | None) -> list[dict[Any, Any]]:
     chosen = published[(published["paper"] == "nvf") & (published["artefact"] == "table 2")
                        & (published["dataset"] == column)]  # fmt: skip
+    return chosen.to_dict("records")
+
+
+def _published_lines(data: str, published: pd.DataFrame) -> list[tuple[Cell, ...]]:
+    column = PUBLISHED.get(data)
     return [
         (data, str(one["model"]), f"published, {column}", None, None, None, float(one["value"]),
          None, None, None)
-        for one in chosen.to_dict("records")
+        for one in _published_column(published, column)
     ]  # fmt: skip
 
 

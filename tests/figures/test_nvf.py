@@ -259,6 +259,8 @@ def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> No
     assert theirs["nvf_ar"] == -0.69
     assert theirs["nsf_c"] == -0.64
     assert any("not comparable" in note for note in table.notes)
+    assert any("TAN: its ICML version has -.60" in note for note in table.notes)
+    assert not any("Published, GAS" in note for note in table.notes)
     assert not any("breast cancer" in note and "comparable" in note for note in table.notes)
     assert any("chooses 20 (10: 0.900, 20: 0.800)" in note for note in table.notes)
 
