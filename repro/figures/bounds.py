@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from repro.figures.bounds_check import check_table
+from repro.figures.bounds_published import table_published
 from repro.figures.bounds_rows import (
     ANNEALINGS,
     FLOW_COLOURS,
@@ -63,6 +64,8 @@ def draw_mnist_bounds(given: Material) -> Iterator[Product]:
     if frame["annealing"].nunique() > 1:
         yield "figure_annealing", figure_annealing(frame, published, foot)
     yield "table_2", table_2(frame, published, foot)
+    if others := table_published(published):
+        yield "table_published", others
     if gains := gain_table(frame, given.load_arrays, published, foot):
         yield "table_gain", gains
     if checks := check_table(frame, foot):

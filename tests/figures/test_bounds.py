@@ -17,6 +17,7 @@ from repro.figures.bounds import (
 from repro.figures.bounds_check import check_marks, check_table, draw_bounds_check
 from repro.figures.bounds_length import draw_training_length, gain, table_length
 from repro.figures.bounds_patches import draw_cifar_bounds
+from repro.figures.bounds_published import table_published
 from repro.figures.bounds_rows import (
     bounds_frame,
     diverged_and_fall_notes,
@@ -81,7 +82,8 @@ def test_everything_is_drawn_and_the_comparison_only_for_mnist(tmp_path, publish
         draw_mnist_bounds(Material(make_rows(), load, published, ["a note"])), tmp_path / "mnist"
     )
     assert {path.stem for path in paths} == {
-        "figure_4", "figure_training", "figure_annealing", "table_2", "table_gain", "table_check",
+        "figure_4", "figure_training", "figure_annealing", "table_2", "table_published",
+        "table_gain", "table_check",
     }  # fmt: skip
     save_products(
         draw_mnist_bounds(Material(make_rows("digits"), load, published)), tmp_path / "digits"
@@ -147,6 +149,17 @@ def test_table_2_sets_published_numbers_beside_the_same_annealing(published):
     for line in lines:
         known = [line[key] is not None for key in of_the_log_joint]
         assert known == [line["annealing"] == "joint"] * 4
+
+
+def test_every_published_bound_has_one_line(published):
+    table = table_published(published)
+    lines = {row[2:5]: row[5:] for row in table.rows if "group 10" in row[0]}
+    assert lines["planar", 80, None] == (90.86, 87.09)
+    assert lines["planar", 80, "vamp_prior"] == (None, 85.31)
+    darn = [row[6] for row in table.rows if row[2] == "darn"]
+    assert darn == [84.71, 84.13]
+    assert len({row[:5] for row in table.rows}) == len(table.rows)
+    assert table_published(published.iloc[:0]) is None
 
 
 def test_the_gain_is_paired_by_seed_with_an_interval_over_images(published):

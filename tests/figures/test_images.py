@@ -63,7 +63,9 @@ def test_table_3_has_published_and_ours_side_by_side(published):
     assert pd.isna(flow["published"])
     assert flow["ours"][0] == 1.7
     imagenet = found[found["dataset"] == "ImageNet64"]
-    assert len(imagenet) == 8
+    assert len(imagenet) == 9
+    affine = imagenet[imagenet["model"] == "affine"].iloc[0]
+    assert affine["published"] == 3.91
     assert imagenet["ours"].isna().all()
 
 
