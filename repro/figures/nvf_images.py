@@ -31,7 +31,7 @@ TASK, EXPERIMENT, PAPER = "nvf_image", "nvf_images", "nvf_images"
 LABELS = {
     "realnvp": "RealNVP", "glow": "Glow", "nsf": "NSF", "mar_prior": "MAR prior",
     "residual_flow": "ResidualFlow", "flow_pp": "Flow++", "survae": "SurVAE", "nvf": "NVF",
-    "affine": "affine couplings, NSF's comparison",
+    "affine": "affine (NSF)",
     "flow_ours": "the same flow without a latent", "released_ours": "NVF as released",
 }  # fmt: skip
 OTHERS = (
@@ -110,7 +110,8 @@ def table_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
             "ImageNet64 and other rows without our number: data not available here.",
             *run_notes(frame), *notes,
         ),
-        source="published: Dong et al. 2022, table 3; ours: the stored rows",
+        source="published: Dong et al. 2022, table 3; affine: Durkan et al. 2019; "
+        "ours: the stored rows",
     )  # fmt: skip
 
 
