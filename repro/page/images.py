@@ -31,8 +31,8 @@ def inline(path: Path, results: Path, width: int, alt: str) -> Picture:
         height = round(picture.height * width / picture.width)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    palette = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
-    palette.save(buffer, format="PNG", optimize=True)
-    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).convert("RGB")
+    few.save(buffer, format="WEBP", lossless=True, quality=100, method=4)  # 100: the most effort
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
     file = path.relative_to(results).as_posix()
     return Picture(uri, picture.width, picture.height, file, alt)
