@@ -35,6 +35,15 @@ def test_paths_arithmetic_and_lists(rows):
     assert values(rows, "r", item=0) == [(0.9,), (0.2,), (0.6,)]
 
 
+@pytest.mark.parametrize(
+    ("reduce", "value"),
+    [("mean", 3.0), ("sd", 7**0.5), ("min", 1.0), ("max", 6.0), ("median", 2.0), ("sum", 9.0)],
+)
+def test_a_list_becomes_one_number(make_row, reduce, value):
+    rows = [make_row("iflow", 1, 0.8, r=[1.0, 6.0, 2.0])]
+    assert values(rows, "r", reduce=reduce) == [(pytest.approx(value),)]
+
+
 def test_what_is_not_finite_or_diverged_is_lost_and_counted(rows, make_row):
     diverged = make_row("ivae", 3, 0.1) | {"status": "diverged"}
     sample = select("s", Selection("e", "r", reduce="min"), [*rows, diverged])

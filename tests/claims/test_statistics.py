@@ -48,12 +48,15 @@ def test_units_that_one_side_lacks_are_left_out(make_sample):
     assert one.value == pytest.approx(np.mean(np.subtract(A[:9], B[:9])))
 
 
-def test_difference_is_welchs(make_sample):
-    one = found("difference", [make_sample(A), make_sample(B[:7], "b")])
-    truth = stats.ttest_ind(A, B[:7], equal_var=False)
-    low, high = truth.confidence_interval(0.95)
-    assert one.p == pytest.approx(truth.pvalue)
+@pytest.mark.parametrize("bound", [0.0, 0.05])
+def test_difference_is_welchs(make_sample, bound):
+    one = found("difference", [make_sample(A), make_sample(B[:7], "b")], bound)
+    low, high = stats.ttest_ind(A, B[:7], equal_var=False).confidence_interval(0.95)
+    assert one.p == pytest.approx(
+        stats.ttest_ind(np.subtract(A, bound), B[:7], equal_var=False).pvalue
+    )
     assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
+    assert one.n == 7, "the fewer"
 
 
 def test_interaction_is_the_difference_of_differences(make_sample):
@@ -68,20 +71,28 @@ def test_the_best_rival_decides_at_bonferronis_level(make_sample):
     assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
     p = [stats.ttest_rel(A, other).pvalue for other in (B, C)]
     assert one.p == pytest.approx(max(p))
+    assert one.p_against == pytest.approx(min(1, 2 * stats.ttest_1samp(gaps, 0).pvalue))
 
 
 def test_an_ordering_is_as_strong_as_its_smallest_step(make_sample):
     samples = [make_sample(v, n) for v, n in ((A, "a"), (C, "c"), (B, "b"))]
-    steps = [np.mean(np.subtract(A, C)), np.mean(np.subtract(C, B))]
-    assert found("ordering", samples).value == pytest.approx(min(steps))
+    one = found("ordering", samples)
+    least = min(np.subtract(A, C), np.subtract(C, B), key=np.mean)
+    assert one.value == pytest.approx(np.mean(least))
+    low, high = stats.ttest_1samp(least, 0).confidence_interval(1 - 0.05 / 2)
+    assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high))
+    assert one.p_against == pytest.approx(min(1, 2 * stats.ttest_1samp(least, 0).pvalue))
 
 
 def test_repeated_measures_is_friedmans(make_sample):
     samples = [make_sample(v, n) for v, n in ((A, "a"), (B, "b"), (C, "c"))]
     one = found("repeated_measures", samples)
     assert one.p == pytest.approx(stats.friedmanchisquare(A, B, C).pvalue)
-    means = [np.mean(v) for v in (A, B, C)]
-    assert one.value == pytest.approx(max(means) - min(means))
+    highest, lowest = max(A, B, C, key=np.mean), min(A, B, C, key=np.mean)
+    assert one.value == pytest.approx(np.mean(np.subtract(highest, lowest)))
+    gaps = stats.ttest_1samp(np.subtract(highest, lowest), 0)
+    low, high = gaps.confidence_interval(1 - 0.05 / 3)
+    assert (one.low, one.high) == (pytest.approx(low), pytest.approx(high)), "for all three pairs"
 
 
 def test_spreads_are_compared_by_brown_and_forsythe(make_sample):
@@ -90,6 +101,14 @@ def test_spreads_are_compared_by_brown_and_forsythe(make_sample):
     assert one.p == pytest.approx(stats.levene(wide, C, center="median").pvalue)
     assert one.value == pytest.approx(np.std(wide, ddof=1) - np.std(C, ddof=1))
     assert one.low < one.value < one.high
+
+
+def test_the_bounds_of_a_difference_of_spreads_keep_pairs_together(make_sample):
+    one = found("spread_difference", [make_sample([2 * v for v in A]), make_sample(A, "b")])
+    alone = stats.bootstrap(
+        (A,), lambda a, axis: np.std(a, ddof=1, axis=axis), rng=np.random.default_rng(0)
+    ).confidence_interval  # in every resample of pairs 2 A spreads by sd(A) more than A
+    assert (one.low, one.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
 
 
 def test_a_share_is_wilsons_and_the_exact_binomial_test(make_sample):
@@ -148,6 +167,20 @@ def test_a_lost_run_counts_where_its_seed_is_paired(make_sample):
     assert (one.n, one.value) == (3, pytest.approx(1 / 3))
 
 
+def test_a_paired_unit_counts_where_any_of_its_runs_does(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    runs = [(1, 1, 0.9), (1, 2, 0.1), (2, 1, 0.1), (2, 2, 0.1)]
+    first, second = (
+        select(name, Selection("e", "mcc"), [make_row(name, d, v, m) for d, m, v in rows])
+        for name, rows in (("a", runs), ("b", [(d, m, 0.1) for d, m, _ in runs]))
+    )
+    one = found("share_difference", [first, second], above=0.5)
+    assert (one.value, one.n) == (0.5, 2)
+    assert found("share_difference", [first, second], above=0.5, unit="run").value == 0.25
+
+
 @pytest.mark.parametrize("more", [{"lost": "maybe"}, {"lost": "hit", "each": "value"}])
 def test_a_lost_run_counts_in_no_other_way(make_sample, more):
     with pytest.raises(ConfigError, match="cannot be counted; write"):
@@ -180,6 +213,25 @@ def test_a_trend_is_the_mean_slope_and_pages_test(make_row):
     assert t.n == 8
 
 
+def test_a_trend_is_tested_at_its_bound(make_row):
+    sample = by_depth(make_row, 0.1)
+    slopes = np.array(found("trend", [sample], along="data.layers").values)
+    one = found("trend", [sample], 0.101, along="data.layers")
+    truth = stats.ttest_1samp(slopes, 0.101)
+    low, high = truth.confidence_interval(0.95)
+    assert one.p == pytest.approx(truth.pvalue)
+    assert (one.value, one.low, one.high) == pytest.approx((slopes.mean(), low, high))
+
+
+def test_a_trend_runs_along_the_places_that_are_given(make_row):
+    sample = by_depth(make_row, 0.1)
+    plain = found("trend", [sample], along="data.layers")
+    one = found("trend", [sample], along="data.layers", at=[0.2, 0.3, 0.4, 0.6])
+    assert one.value == pytest.approx(10 * plain.value)
+    turned = found("trend", [sample], along="data.layers", levels=[6, 4, 3, 2], at=[6, 4, 3, 2])
+    assert turned.value == pytest.approx(plain.value)
+
+
 def test_a_trend_over_levels_that_are_not_all_there_is_none(make_row):
     one = found("trend", [by_depth(make_row, 0.1)], along="data.layers", levels=[2, 3, 4, 5])
     assert math.isnan(one.value)
@@ -206,7 +258,11 @@ def test_a_correlation_is_spearmans_and_partial_where_a_third_is_given(make_samp
     partial = (r[0, 1] - r[0, 2] * r[1, 2]) / ((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)) ** 0.5
     two = found("correlation", samples)
     assert two.value == pytest.approx(partial)
-    assert two.low < two.value < two.high
+    t = abs(partial) * ((12 - 3) / (1 - partial**2)) ** 0.5
+    assert two.p == pytest.approx(2 * stats.t.sf(t, 12 - 3))
+    half = 1.959964 * ((1 + partial**2 / 2) / (12 - 4)) ** 0.5
+    bounds = np.arctanh([two.low, two.high])
+    assert bounds - np.arctanh(partial) == pytest.approx([-half, half])
 
 
 def test_a_correlation_within_data_seeds_ignores_what_data_sets_differ_in(make_row):
@@ -227,15 +283,18 @@ def test_means_that_are_taken_off_cost_degrees_of_freedom(make_row):
     from repro.claims.schema import Selection
 
     draw = np.random.default_rng(0)
-    rows = [make_row("m", d, draw.normal(), model_seed=m, loss=draw.normal())
+    rows = [make_row("m", d, draw.normal(), model_seed=m, loss=draw.normal(), time=draw.normal())
             for d in range(6) for m in range(1, 6)]  # fmt: skip
-    samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
-    one = found("correlation", samples, within="data_seed")
+    samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss", "time")]
+    one = found("correlation", samples[:2], within="data_seed")
     left = 30 - 6 + 1
     t = abs(one.value) * ((left - 2) / (1 - one.value**2)) ** 0.5
     assert one.p == pytest.approx(2 * stats.t.sf(t, left - 2))
     half = 1.959964 * ((1 + one.value**2 / 2) / (left - 3)) ** 0.5
     assert np.arctanh(one.high) - np.arctanh(one.value) == pytest.approx(half)
+    partial = found("correlation", samples, within="data_seed")
+    t = abs(partial.value) * ((left - 3) / (1 - partial.value**2)) ** 0.5
+    assert partial.p == pytest.approx(2 * stats.t.sf(t, left - 3))
 
 
 def test_a_published_number_stands_for_itself():

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from repro.claims.estimate import Estimate
@@ -25,9 +26,13 @@ UP = Estimate(0.3, 0.1, 0.5, 20, "data seeds", 0.01)
         (Rule("below", 0.0), FAILS),
         (Rule("below", 1.0), HOLDS),
         (Rule("below", 0.05, negligible=0.01), FAILS),
+        (Rule("below", 0.15, negligible=0.1), FAILS),
+        (Rule("below", 0.15, negligible=0.04), UNDECIDED),
         (Rule("differs_from", 0.0), HOLDS),
         (Rule("differs_from", 0.2), UNDECIDED),
         (Rule("differs_from", 0.2, negligible=0.4), FAILS),
+        (Rule("differs_from", 0.2, negligible=0.2), UNDECIDED),
+        (Rule("differs_from", 0.4, negligible=0.2), UNDECIDED),
         (Rule("within", 0.3, 0.25), HOLDS),
         (Rule("within", 0.3, 0.1), UNDECIDED),
         (Rule("within", 0.9, 0.1), FAILS),
@@ -42,6 +47,15 @@ def test_the_rules(rule, verdict):
 
 def test_an_interval_without_its_p_does_not_decide():
     assert decide(UP, Rule("above", 0.0), 0.06).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("rule", "p"),
+    [(Rule("above", 0.0), 0.01), (Rule("above", 0.2), 0.01), (Rule("above", 0.6), 0.04),
+     (Rule("below", 0.6), 0.01), (Rule("below", 0.0), 0.04), (Rule("differs_from", 0.6), 0.01)],
+)  # fmt: skip
+def test_the_p_against_counts_where_the_interval_contradicts_the_claim(rule, p):
+    assert rule_p(replace(UP, p_against=0.04), rule) == p
 
 
 def test_against_a_claim_too_an_interval_needs_its_p_unless_little_enough_is_left():
@@ -78,6 +92,38 @@ def test_the_n_that_would_decide_is_for_the_level_that_decides(make_sample):
     dz = found.value / (sum((v - found.value) ** 2 for v in values) / 5) ** 0.5
     assert t_test_power(dz, in_three, 0.05 / 3) >= 0.8 > t_test_power(dz, in_three - 1, 0.05 / 3)
     assert in_three > alone
+
+
+def test_the_n_that_would_decide_is_for_the_level_of_the_interval():
+    values = (0.3, -0.2, 0.25, -0.1, 0.05, 0.1)
+    found = Estimate(0.4 / 6, -0.2, 0.33, 6, p=0.4, values=values, level=0.975)
+    n = decide(found, Rule("above", 0.0), found.p).n
+    dz = np.mean(values) / np.std(values, ddof=1)
+    assert t_test_power(dz, n, 0.025) >= 0.8 > t_test_power(dz, n - 1, 0.025)
+
+
+@pytest.mark.parametrize(
+    ("found", "rule", "n"),
+    [
+        # 20 (1.9600 + 0.8416)^2 (.2 / 1.9600)^2 / .1^2 = 163.5
+        (Estimate(0.1, -0.1, 0.3, 20, p=0.3), Rule("above", 0.0), 164),
+        # (1.9600 * .5 + 0.8416 * .4583)^2 / .2^2 = 46.6
+        (Estimate(0.3, 0.1, 0.6, 9, p=0.2, share=True), Rule("below", 0.5), 47),
+    ],
+)
+def test_the_n_of_what_is_no_mean_over_units_by_hand(found, rule, n):
+    assert decide(found, rule, found.p).n == n
+
+
+@pytest.mark.parametrize(
+    ("mean", "n"),
+    [(0.005, 99), (0.05, 34)],  # as in test_power: inside the margin, and dz .5 beyond it
+)
+def test_the_n_that_would_tell_whether_a_mean_is_within_a_margin(mean, n):
+    values = (mean - 0.06 / 2**0.5, mean + 0.06 / 2**0.5)  # of sd .06
+    found = Estimate(mean, mean - 0.5, mean + 0.5, 2, values=values)
+    rule = Rule("within", 0.0, 0.02)
+    assert decide(found, rule, rule_p(found, rule)).n == n
 
 
 @pytest.mark.parametrize("name", ["best_of_arms", "ordering"])
@@ -182,6 +228,14 @@ def test_the_first_scale_with_rows_decides_and_its_reductions_are_kept(rows, mak
 
     found = judge([claim("F", "ab", Rule("above", 0))], find)[0]
     assert (found.scale, found.reductions, found.verdict) == ("reduced", ("Fewer seeds.",), HOLDS)
+
+
+def test_a_scale_with_rows_of_every_selection_decides_before_one_with_some(rows, make_evidence):
+    def find(name, scale):
+        return make_evidence(rows[:8] if scale == "paper" else rows, scale)
+
+    found = judge([claim("F", "ab", Rule("above", 0))], find)[0]
+    assert (found.scale, found.verdict) == ("reduced", HOLDS)
 
 
 def test_missing_runs_are_counted_and_have_a_command(rows, make_evidence):
