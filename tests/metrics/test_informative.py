@@ -32,6 +32,13 @@ def test_a_latent_that_names_the_cluster_has_all_its_information_and_noise_none(
     assert np.abs(information[1:]).max() < 0.01
 
 
+def test_clusters_of_unlike_size_have_the_entropy_of_their_shares():
+    cluster = np.repeat([0, 1], [3000, 1000])
+    z = 50.0 * cluster[:, None] + np.random.default_rng(0).standard_normal((4000, 1))
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert cluster_information(z, cluster)[0] == pytest.approx(entropy)
+
+
 def test_the_two_rules_can_choose_differently():
     z, cluster = latents()
     assert np.argmax(spreads(z, cluster)) == 1

@@ -37,6 +37,12 @@ def test_guessing_scores_a_half_and_two_worlds_score_one():
     assert classifier_test(normal(100, 1), normal(100, 2, shift=50.0)).value == 1.0
 
 
+def test_two_worlds_have_the_smallest_p_that_there_is():
+    apart = normal(20, 1), normal(20, 2, shift=50.0)
+    assert energy_test(*apart).p == 1 / 200, "the samples themselves are one of the permutations"
+    assert classifier_test(*apart).p == pytest.approx(0.5**20), "one-sided, of 20 scored points"
+
+
 @pytest.mark.parametrize("test", [energy_test, classifier_test])
 def test_what_cannot_be_compared_is_refused(test):
     with pytest.raises(ValueError, match="eight"):

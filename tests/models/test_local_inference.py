@@ -90,3 +90,18 @@ def test_the_best_candidate_is_chosen_for_each_datum() -> None:
     best, bounds = best_of([LocalPosterior(moved, exact.log_variance), other], _log_joint)
     torch.testing.assert_close(best.mean, exact.mean)
     torch.testing.assert_close(bounds, _evidence(), atol=1e-4, rtol=0)
+
+
+def test_the_best_candidate_brings_its_flow() -> None:
+    torch.manual_seed(1)
+    exact, flow = _exact(), Planar(2, 2)
+    straight = flow.initial().expand(3, -1)
+    bent = straight + torch.randn(3, flow.parameter_count)
+    second = torch.tensor([[False], [True], [True]])
+    candidates = [
+        LocalPosterior(exact.mean, exact.log_variance, flow, torch.where(which, bent, straight))
+        for which in (second, ~second)
+    ]
+    best, bounds = best_of(candidates, _log_joint)
+    assert torch.equal(best.values, straight)
+    torch.testing.assert_close(bound(best, _log_joint), bounds)

@@ -56,6 +56,16 @@ def test_the_training_loss_is_the_bound_per_dimension(likelihood, latent):
     assert loss.isfinite()
 
 
+def test_the_gaussian_decoder_is_a_normal_at_every_pixel():
+    model = made("gaussian", "continuous")
+    features = torch.randn(6, *model.shape, generator=torch.Generator().manual_seed(0))
+    y, _ = model.pixels.forward(pixels(), torch.full((6, *IMAGE), 0.5))
+    likelihood = model.likelihood
+    normal = torch.distributions.Normal(likelihood.decoder(features), likelihood.log_scale.exp())
+    expected = normal.log_prob(y).flatten(1).sum(dim=1)
+    torch.testing.assert_close(likelihood.log_density(y, features), expected)
+
+
 @pytest.mark.parametrize(("likelihood", "latent"), [*KINDS, ("flow", "none")])
 def test_samples_are_pixels(likelihood, latent):
     model = made(likelihood, latent)

@@ -166,6 +166,18 @@ def test_dropout_left_on_changes_the_likelihood() -> None:
     torch.testing.assert_close(model.log_likelihood(x, None, keep), model.log_likelihood(x))
 
 
+def test_a_row_keeps_its_dropout_in_every_state() -> None:
+    model = make(dropout=0.25)
+    x = torch.randn(7, 2, generator=source())
+    masks = model.draw_masks(7, source())
+    by_state = []
+    for state in torch.eye(3):
+        z, log_det = model.flow(x, masks, state.expand(7, 3))
+        by_state.append(torch.distributions.Normal(0, 1).log_prob(z).sum(dim=-1) + log_det)
+    expected = torch.logsumexp(torch.stack(by_state), 0) - math.log(3)
+    torch.testing.assert_close(model.log_likelihood(x, None, masks), expected)
+
+
 @pytest.mark.parametrize("limit", [2.0, 20.0])
 def test_a_slope_limit_holds_and_the_map_turns_round(limit: float) -> None:
     model = make(1, flow="spline_autoregressive", slope_limit=limit, latent="none").double()

@@ -29,6 +29,12 @@ def test_without_correlation_the_interval_is_that_of_independent_shares():
     assert found.interval.mean == pytest.approx(9 / 27)
 
 
+def test_an_agreement_within_the_continuity_correction_is_none():
+    found = paired_shares(*outcomes(6, 12, 3, 8))  # 6 * 8 - 12 * 3 = 12 is below 29 / 2
+    plain = share_difference(share_interval(18, 29), share_interval(9, 29))
+    assert (found.interval.low, found.interval.high) == pytest.approx((plain.low, plain.high))
+
+
 def test_agreement_narrows_the_interval():
     loose = paired_shares(*outcomes(6, 12, 3, 6)).interval
     tight = paired_shares(*outcomes(12, 9, 0, 6)).interval
