@@ -52,6 +52,18 @@ def test_the_mixing_is_invertible_and_not_the_identity():
     assert np.abs(x - latent).max() > 0.1
 
 
+def test_a_block_by_hand():
+    """First half: scaled and shifted; second half: moved by the new first half; then swapped."""
+    scale, shift = 1.5, 0.3
+    constant = ((np.zeros((2, 1)), np.array([scale, shift])),)
+    follow = ((np.array([[0.0], [1.0]]), np.zeros(2)),)
+    block = hidden_sources._Block(constant, follow, np.array([1, 0]))
+    one, two = 0.7, -0.2
+    new = one * np.exp(0.636 * 2 * np.arctan(scale / 2)) + shift  # released: 0.636 for 2 / pi
+    found = hidden_sources.mix(np.array([[one, two]]), [block])
+    np.testing.assert_allclose(found, [[two + new, new]])
+
+
 def test_more_sources_than_dimensions_are_refused():
     with pytest.raises(DataError, match="use fewer"):
         generate_hidden_sources({**DATA, "sources": 11}, 1)

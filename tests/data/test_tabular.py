@@ -145,14 +145,15 @@ def test_held_out_miniboone_is_handed_on_as_it_is(tmp_path: Path) -> None:
 
 
 def test_bsds300_is_used_as_it_is(tmp_path: Path) -> None:
-    parts = {
-        name: np.random.RandomState(0).rand(4, 63) for name in ("train", "validation", "test")
-    }
+    random = np.random.RandomState(0)
+    parts = {name: random.rand(4, 63) for name in ("train", "validation", "test")}
     with h5py.File(place(tmp_path, bsds300.FILE), "w") as file:
         for name, part in parts.items():
             file.create_dataset(name, data=part)
     splits = bsds300.load_bsds300(tmp_path)
-    np.testing.assert_allclose(splits.val, parts["validation"].astype(np.float32))
+    found = (splits.train, splits.val, splits.test)
+    for part, expected in zip(found, parts.values(), strict=True):
+        np.testing.assert_array_equal(part, expected.astype(np.float32))
 
 
 def test_patches_come_from_their_own_images(tmp_path: Path) -> None:
@@ -177,6 +178,19 @@ def test_patches_come_from_their_own_images(tmp_path: Path) -> None:
     assert splits.train.std() == pytest.approx(np.sqrt(1 / 12) / 256, rel=0.1)
 
 
+def test_the_last_training_images_are_for_validation(tmp_path: Path, monkeypatch) -> None:
+    stripes = [np.tile(10 * k * np.arange(16) % (20 * k or 1), (12, 1)) for k in range(24)]
+    images = [image.astype(np.uint8) for image in stripes]  # columns of 0 and of 10 k in turn
+    place(tmp_path, bsds300.IMAGES_FILES[0]).touch()
+    monkeypatch.setattr(bsds300, "_grey_images", lambda path: (images[:22], images[22:]))
+    splits = bsds300.load_bsds300_patches(tmp_path, (50, 200, 50), seed=1)
+    numbers = [
+        set(np.rint(np.abs(part[:, 1] - part[:, 0]) * 256 / 10).astype(int))
+        for part in (splits.train, splits.val, splits.test)
+    ]
+    assert numbers == [{0, 1}, set(range(2, 22)), {22, 23}]
+
+
 def test_patches_are_windows_without_their_mean_and_last_pixel() -> None:
     image = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
     patches = bsds300.draw_patches([image], 30, np.random.RandomState(0))
@@ -184,6 +198,8 @@ def test_patches_are_windows_without_their_mean_and_last_pixel() -> None:
     assert across.mean() == pytest.approx(1, abs=0.1)
     down = (patches[:, 8:15] - patches[:, :7]) * 256  # and in a column by 16
     assert down.mean() == pytest.approx(16, abs=0.1)
+    first = patches[:, 0] * 256  # less the mean of all 64 pixels: 3.5 across and 56 down
+    assert first.mean() == pytest.approx(-59.5, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
+from sklearn.datasets import make_moons, make_swiss_roll
 
+from repro.data import toy as module
 from repro.data.toy import TOYS, generate_toy
 from repro.errors import DataError
 
@@ -23,6 +24,12 @@ def test_moons_are_the_released_ones() -> None:
         x[:, 0] -= 0.5
         x[:, 1] -= 0.25
         np.testing.assert_array_equal(getattr(toy, split), x.astype(np.float32))
+
+
+def test_the_swiss_roll_is_a_tenth_of_scikit_learn_s() -> None:
+    theirs = make_swiss_roll(50, random_state=5)[0][:, [0, 2]]
+    found = module._swiss_roll(np.random.RandomState(5).rand(50))
+    np.testing.assert_allclose(found, 0.1 * theirs)
 
 
 @pytest.mark.parametrize("name", TOYS)
