@@ -65,7 +65,8 @@ def test_rows_without_the_metric_are_left_out_and_named_where_none_has_it(rows):
 def test_another_selection_is_taken_off_data_set_by_data_set(make_row):
     mine = [make_row("iflow", seed, 2.0 * seed, model_seed=m, layers=k)
             for seed in (1, 2, 3) for m in (1, 2) for k in (3, 4)]  # fmt: skip
-    theirs = [make_row("none", seed, seed + 10.0 * k, layers=k) for seed in (1, 2) for k in (3, 4)]
+    theirs = [make_row("none", seed, seed + 10.0 * k + off, model_seed=m, layers=k)
+              for seed in (1, 2) for k in (3, 4) for m, off in ((1, -0.5), (2, 0.5))]  # fmt: skip
     other = select("oracle", Selection("e", "mcc"), theirs)
     wanted = Selection("e", "mcc", less="oracle")
     gap = related(select("gap", wanted, mine), wanted, {"oracle": other})

@@ -33,6 +33,20 @@ def test_model_seeds_of_a_data_seed_count_once(make_sample):
     assert one.value == pytest.approx(np.mean(A))
 
 
+def test_several_values_of_a_run_count_once(make_sample):
+    one = found("mean", [make_sample([[1.0, 3.0], [2.0, 6.0]])])
+    assert (one.value, one.n) == (3.0, 2)
+
+
+def test_where_all_runs_share_a_data_set_the_model_seeds_are_the_units(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    rows = [make_row("a", 1, value, model_seed=m) for m, value in enumerate(A, 1)]
+    one = found("mean", [select("a", Selection("e", "mcc"), rows)])
+    assert (one.n, one.unit) == (12, "model seeds")
+
+
 @pytest.mark.parametrize(("test", "p"), [("t", stats.ttest_rel(A, B).pvalue),
                                          ("wilcoxon", stats.wilcoxon(A, B).pvalue)])  # fmt: skip
 def test_paired_difference_pairs_by_seed(make_sample, test, p):
@@ -127,6 +141,12 @@ def test_a_share_counts_runs_with_any_or_every_value(make_sample):
     assert (each.value, each.n) == (0.5, 6)
 
 
+def test_a_value_at_the_threshold_is_neither_below_nor_above(make_sample):
+    at = [make_sample([0.04, 0.05, 0.06, 0.07])]
+    assert found("share", at, below=0.05).value == 0.25
+    assert found("share", at, above=0.05).value == 0.5
+
+
 def test_paired_shares_are_mcnemars_and_unpaired_ones_fishers(make_sample):
     first, second = [0.0] * 8 + [1.0] * 2, [0.0] * 2 + [1.0] * 8
     samples = [make_sample(first), make_sample(second, "b")]
@@ -208,6 +228,8 @@ def test_a_trend_is_the_mean_slope_and_pages_test(make_row):
     assert one.value == pytest.approx(np.mean([stats.linregress((2, 3, 4, 6), r).slope
                                                for r in table]))  # fmt: skip
     assert one.p == pytest.approx(2 * stats.page_trend_test(table, method="exact").pvalue)
+    falling = found("trend", [sample], along="data.layers", levels=[6, 4, 3, 2], test="page")
+    assert falling.p == pytest.approx(one.p)
     t = found("trend", [sample], along="data.layers")
     assert t.low < 0.1 < t.high
     assert t.n == 8
@@ -271,11 +293,25 @@ def test_a_correlation_within_data_seeds_ignores_what_data_sets_differ_in(make_r
 
     rows = [make_row("m", d, 10.0 * d + m, model_seed=m, loss=-20.0 * d + m)
             for d in range(5) for m in (1, 2, 3)]  # fmt: skip
+    rows.append(make_row("m", 9, 91.0, loss=-179.0))  # alone, it says nothing within its data set
     samples = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
     assert found("correlation", samples).value == pytest.approx(-1)
     within = found("correlation", samples, within="data_seed")
     assert within.value > 0.9
     assert within.n == 15
+
+
+def test_too_few_units_have_no_correlation(make_row, make_sample):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    four = [make_sample(v[:4], n) for v, n in ((A, "a"), (B, "b"), (C, "c"))]
+    assert not math.isnan(found("correlation", four[:2]).value)
+    assert math.isnan(found("correlation", four).value), "a third costs a degree of freedom"
+    rows = [make_row("m", d, A[2 * d + m], model_seed=m, loss=B[2 * d + m])
+            for d in (0, 1) for m in (0, 1)]  # fmt: skip
+    pair = [select(n, Selection("e", n), rows) for n in ("mcc", "loss")]
+    assert math.isnan(found("correlation", pair, within="data_seed").value)
 
 
 def test_means_that_are_taken_off_cost_degrees_of_freedom(make_row):
@@ -300,6 +336,9 @@ def test_means_that_are_taken_off_cost_degrees_of_freedom(make_row):
 def test_a_published_number_stands_for_itself():
     one = found("published", [], value=0.765, low=0.75, high=0.78)
     assert (one.value, one.low, one.high) == (0.765, 0.75, 0.78)
+    assert not one.exact
+    alone = found("published", [], value=0.765)
+    assert (alone.low, alone.high, alone.exact) == (0.765, 0.765, True)
 
 
 def test_a_wrong_word_names_the_right_ones(make_sample):

@@ -35,7 +35,11 @@ UP = Estimate(0.3, 0.1, 0.5, 20, "data seeds", 0.01)
         (Rule("differs_from", 0.4, negligible=0.2), UNDECIDED),
         (Rule("within", 0.3, 0.25), HOLDS),
         (Rule("within", 0.3, 0.1), UNDECIDED),
+        (Rule("within", 0.2, 0.25), UNDECIDED),
+        (Rule("within", 0.4, 0.25), UNDECIDED),
         (Rule("within", 0.9, 0.1), FAILS),
+        (Rule("within", -0.5, 0.1), FAILS),
+        (Rule("within", 0.05, 0.1), UNDECIDED),
         (Rule("equals", 0.3), HOLDS),
         (Rule("equals", 0.31), FAILS),
     ],
@@ -67,6 +71,10 @@ def test_an_exact_number_needs_no_p():
     exact = Estimate(1e-6, 1e-6, 1e-6, 3, exact=True)
     assert decide(exact, Rule("below", 1e-5), math.nan).verdict == HOLDS
     assert decide(exact, Rule("below", 1e-7), math.nan).verdict == FAILS
+    assert decide(exact, Rule("within", 0.0, 1e-6), math.nan).verdict == HOLDS
+    assert decide(exact, Rule("within", 0.0, 1e-7), math.nan).verdict == FAILS
+    assert decide(exact, Rule("differs_from", 0.0), math.nan).verdict == HOLDS
+    assert decide(exact, Rule("differs_from", 1e-6), math.nan).verdict == FAILS
 
 
 def test_what_cannot_be_computed_is_undecided():
