@@ -240,6 +240,15 @@ def test_pairing_takes_the_rows_own_spread_out() -> None:
     assert values["ten_published"] == pytest.approx(2.3 / np.sqrt(10))
 
 
+def test_what_a_row_differs_by_in_every_run_is_no_news_of_the_second_run() -> None:
+    found = paired_differences(
+        density_frame(tabular_rows()),
+        lambda one: {"log_likelihood": np.arange(8.0) * (one["arm"] == "nvf_ar")},
+    )["breast_cancer", "nvf_ar", "nsf_ar"]
+    assert found.se_rows == pytest.approx(np.arange(8.0).std(ddof=1) / np.sqrt(8))
+    assert (found.mean, found.runs.tolist()) == (3.5, [3.5, 3.5, 3.5])
+
+
 def test_a_difference_is_drawn_with_its_interval_over_runs() -> None:
     found = paired_differences(density_frame(tabular_rows()), log_likelihoods)
     figure = figure_differences(found)
@@ -258,6 +267,8 @@ def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> No
     theirs = {line[1]: line[6] for line in table.rows if line[2] == "published, POWER"}
     assert theirs["nvf_ar"] == -0.69
     assert theirs["nsf_c"] == -0.64
+    ours = [line[8] for line in table.rows if line[2] == "ours"]
+    assert ours == pytest.approx([2 * 4 / np.sqrt(ROWS)] * len(ours))
     assert any("not comparable" in note for note in table.notes)
     assert any("TAN: its ICML version has -.60" in note for note in table.notes)
     assert not any("Published, GAS" in note for note in table.notes)
