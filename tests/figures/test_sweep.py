@@ -81,7 +81,7 @@ def test_notes_explain_energy_from_config_and_remarks_come_from_the_files(rows, 
     notes = " ".join(table_mcc(rows, published, ["Reduction: few"]).notes)
     for words in (
         "iFlow at iteration 10,000 of 12,500",
-        "2.862 nats in 5D",
+        "a dimension, 2.862 nats in 5D",
         "last 25 mini-batches",
         "from 64 draws",
         "1 of 4 runs diverged (data seed 4)",

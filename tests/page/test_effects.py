@@ -5,6 +5,7 @@ import pytest
 from repro.claims.judge import Asked, Evidence
 from repro.claims.schema import Claim, Primary, Rule, Selection
 from repro.page.effects import effects, lead
+from repro.page.evidence import fullest
 from repro.page.provenance import provenance
 from repro.page.settings import Audit, Group, Ladder, Lead, Step
 
@@ -38,6 +39,16 @@ def test_each_arm_is_paired_with_the_baseline_at_the_scale_with_most_rows():
     assert found[0].estimate.n == 2
     assert found[1].estimate.value == pytest.approx(-0.26)
     assert found[0].scale == "reduced"
+
+
+def test_the_fullest_scale_has_the_largest_share_of_what_it_asks_for():
+    stored = {"paper": 3, "reduced": 2, "quick": 2}
+    asked = {"paper": 6, "reduced": 2, "quick": 2}
+
+    def find(experiment, scale):
+        return Evidence(experiment, scale, tuple(ROWS[: stored[scale]]), ASKED[: asked[scale]])
+
+    assert fullest(find, "e", tuple(stored)).scale == "reduced", "not the one with most rows"
 
 
 def test_a_packs_hours_count_once_and_shared_rows_too():

@@ -16,12 +16,12 @@ def test_a_row_says_its_arm_and_rows_of_others_stay_out(tmp_path: Path) -> None:
     first, second = found.cells
     found = replace(found, cells=(replace(first, arm="one"), second))
     store = Store(StorePaths(tmp_path, "smoke"))
-    for cell_id, config, seed in [
-        (first.id, first.config, 1), (second.id, second.config, 2),
-        (first.id, first.config, 77), ("0" * 12, first.config, 1),
+    for cell_id, config, seed, status in [
+        (first.id, first.config, 1, "done"), (second.id, second.config, 2, "diverged"),
+        (first.id, first.config, 77, "done"), ("0" * 12, first.config, 1, "done"),
     ]:  # fmt: skip
         row = {"schema": 1, "id": cell_id, "task": found.task, "data_seed": seed, "model_seed": 1,
-               "status": "done", "metrics": {}, "arrays": None, "config": config,
+               "status": status, "metrics": {}, "arrays": None, "config": config,
                "provenance": {}}  # fmt: skip
         store.append(found.task, [row])
     rows = asked_rows(found, store)

@@ -1,0 +1,12 @@
+"""Error bars reach from the mean to each bound, which need not be as far away."""
+
+import math
+
+from repro.figures.error_bars import reach
+from repro.report.statistics import Interval
+
+
+def test_an_uneven_interval_reaches_further_on_its_long_side():
+    uneven = Interval(1.0, 0.5, 0.75, 3.0, 40, "bca-bootstrap")
+    alone = Interval(1.0, math.nan, math.nan, math.nan, 1, "none")
+    assert reach([uneven, alone]).tolist() == [[0.25, 0.0], [2.0, 0.0]]
