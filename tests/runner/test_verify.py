@@ -217,6 +217,9 @@ def test_a_row_is_made_again_and_compared(
     assert not changed.ok
     assert "TOO FAR" in verify.report(changed)
     assert "NOT verified" in verify.report(changed)
+    diverged = replace(found, again={**found.again, "status": "diverged"})
+    assert not diverged.ok
+    assert "stored as done, now diverged" in verify.report(diverged)
 
 
 def test_a_rerun_that_fails_says_why(shelf: Store, make_job: Callable[..., Job]) -> None:
