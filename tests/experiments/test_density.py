@@ -51,6 +51,26 @@ def test_the_best_state_on_the_validation_set_is_the_one_tested() -> None:
         )
 
 
+def test_the_state_that_is_tested_and_kept_is_the_best_one_though_training_went_on() -> None:
+    words = ["training.updates=12", "evaluation.every=5"]  # measured after 5 and 10 updates
+    pack = DensityPack(config("arm=nvf", *words), SEEDS, Context())
+    pack.train()
+    best = pack.fit.best
+    assert best is not None
+    assert pack.fit.iteration == 12
+    again = pack._validation_loss(pack._rows("val"))(pack.fit.stack)
+    assert torch.equal(again.double(), best.loss)
+    full = pack.likelihoods.of(pack.fit.stack, pack._rows("test")).double()
+    assert torch.equal(pack.tested["full"], full)
+
+
+def test_without_a_choice_of_rows_the_error_is_that_of_the_whole_test_set() -> None:
+    for found in metrics("arm=nvf", "evaluation.rows=null"):
+        assert found["test_rows"] == found["test_rows_full"]
+        error = found["sd_full_nats"] / math.sqrt(found["test_rows_full"])
+        assert found["se_nats"] == pytest.approx(error)
+
+
 def test_ten_rows_are_the_first_ten_and_their_error_is_large() -> None:
     few = metrics("arm=nvf", "evaluation.rows=10")
     for found in few:

@@ -9,8 +9,9 @@ from repro.config.tasks.identifiability import updates
 from repro.data.held_out import fresh, split
 from repro.data.sources import generate, oracle_log_likelihood
 from repro.experiments.headline import compare_samples
-from repro.experiments.identifiability import count_updates, run, start
+from repro.experiments.identifiability import Pack, count_updates, run, start
 from repro.jobs import Context, SeedPair
+from repro.metrics.identifiability import mean_correlation
 
 SEEDS = (SeedPair(1, 1), SeedPair(2, 3))
 HELD = ("data.points_per_segment=40", "data.held_out=0.5", "training.max_updates=3",
@@ -35,6 +36,21 @@ def test_held_out_points_are_scored_and_not_trained_on(make_config, model):
         assert found["held_out_mcc"] != found["mcc"]
         assert math.isfinite(found["held_out_log_likelihood"])
         assert found["held_out_elbo"] <= found["held_out_log_likelihood"] + 1e-9
+
+
+def test_held_out_scores_are_those_of_the_model_on_the_held_out_points(make_config):
+    config = make_config("iflow", *HELD)
+    pack = Pack(config, SEEDS, Context())
+    pack.train()
+    for index, pair in enumerate(SEEDS):
+        model, found = pack.fit.stack.member(index), pack.outcome(index).metrics
+        _, held = split(generate(config["data"], pair.data_seed), 0.5)
+        x, segment = torch.from_numpy(held.x), torch.from_numpy(held.segment)
+        with torch.no_grad():
+            density = model.log_likelihood(x, segment)[0].reshape(3, 20)[:, :8].mean()
+            z = model.latents(x, segment)[0].numpy()
+        assert found["held_out_log_likelihood"] == pytest.approx(float(density), rel=1e-5)
+        assert found["held_out_mcc"] == pytest.approx(mean_correlation(held.s, z), rel=1e-5)
 
 
 def test_a_split_changes_the_count_of_updates_alike_in_plan_and_task(make_config):

@@ -167,6 +167,22 @@ def test_importance_and_annealed_estimates_agree_where_the_posterior_is_the_prio
         torch.testing.assert_close(estimate, exact.detach(), atol=1e-3, rtol=0)
 
 
+def test_the_chains_of_an_image_move_by_its_own_pilots_steps(tree, monkeypatch):
+    seen = {}
+
+    def weights(log_likelihood, rows, dim, temperatures, source, steps):
+        seen["steps"] = steps
+        return torch.zeros(rows)
+
+    bounds = "repro.experiments.bounds."
+    monkeypatch.setattr(bounds + "learnt_steps", lambda *_: torch.tensor([[0.1, 0.2]]))
+    monkeypatch.setattr(bounds + "annealed_log_weights", weights)
+    config = make(tree)
+    annealing = {"annealed_chains": 3, "annealed_temperatures": 1, "annealed_pilots": 2}
+    annealed_nll(LatentGaussian(config["model"], 64), torch.zeros(2, 64), 1, annealing)
+    torch.testing.assert_close(seen["steps"], torch.tensor([[0.1] * 3 + [0.2] * 3]))
+
+
 def test_evaluation_noise_is_the_model_seed_s_own(tree):
     config = make(tree)
     pack = Pack(config, SEEDS[:2], Context())

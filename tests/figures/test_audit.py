@@ -259,10 +259,13 @@ def test_samples_are_tabled_with_the_truths_own_and_drawn_beside_data(tmp_path):
              for suffix, value in (("", 0.2), ("_truth", 0.05), ("_rejected", 1.0),
                                    ("_truth_rejected", 0.0))
              for name in ("energy", "c2st")}  # fmt: skip
+    tests |= {"sample_c2st": 0.7, "sample_c2st_rejected": 0.5}
     rows = [row("iflow_32", k, 0.5, "iflow", dim=2, sample_failed=1, **tests) for k in range(3)]
     rows[0]["arrays"] = "arrays/x.npz"
     model, truth = lines(table_samples(rows))
     assert (model["energy"][0], truth["energy"][0]) == (pytest.approx(0.2), pytest.approx(0.05))
+    assert (model["c2st"][0], truth["c2st"][0]) == (pytest.approx(0.7), pytest.approx(0.05))
+    assert (model["energy_rejected"], model["c2st_rejected"]) == (1.0, 0.5)
     assert (model["failed"], truth["failed"]) == (3, 0)
     random = np.random.default_rng(0)
     arrays = {"x": random.standard_normal((20, 2)), "segment": np.repeat([0, 1], 10),

@@ -78,8 +78,11 @@ def check_rows():
         "folded_mistaken": 0.1,
         "curve": curve,
     }
-    errors = {name: 1e-15 for name in IDENTITIES} | {"plu": 0.0, "nice": 1e-6}
-    return [row("determinants", "", s, {"error": errors, "planar": planar}) for s in (1, 2)]
+    errors = {name: 1e-15 for name in IDENTITIES} | {"plu": 0.0}
+    return [
+        row("determinants", "", s, {"error": errors | {"nice": nice}, "planar": planar})
+        for s, nice in ((1, 1e-6), (2, 1e-12))
+    ]
 
 
 def circulant_rows():
@@ -118,7 +121,7 @@ def test_gin_s_table_compares_both_arms_by_data_seed():
     assert "0.94" in line
     assert "0.82" in line
     assert line.endswith(",3")
-    assert "0.1199999" in line
+    assert ",0.1199999" in line
 
 
 def test_gin_s_figures_show_both_arms_and_say_what_is_missing():

@@ -22,6 +22,7 @@ from repro.figures.nvf_tabular import (
 from repro.figures.nvf_times import draw_times, times_table
 from repro.figures.nvf_toy import draw_toy, figure_scores, toy_table
 from repro.figures.published import load_published
+from repro.figures.tabular_gaussian import gaussian_table
 from repro.report.statistics import mean_interval
 
 PUBLISHED = load_published(Path(__file__).parents[2] / "conf" / "published")
@@ -287,6 +288,16 @@ def test_the_posterior_network_is_counted_apart() -> None:
     assert posterior_parameters(config) == 85976 - 15822  # NVF's less the exact mixture's
     assert posterior_parameters({**config, "model": {**model, "estimator": "marginal"}}) == 0
     assert posterior_parameters({**config, "data": {"name": "another"}}) is None
+
+
+def test_the_gaussian_baseline_stands_beside_what_is_expected_of_it() -> None:
+    metrics = {"dim": 43, "train_rows": 3284, "test_rows": 3648, "log_likelihood_nats": -37.5,
+               "two_se_nats": 1.2}  # fmt: skip
+    rows = [row("", {"name": "miniboone_held_out"}, metrics)]
+    table = gaussian_table(density_frame(rows), PUBLISHED)
+    values = dict(zip([c.key for c in table.columns], table.rows[0], strict=True))
+    assert (values["ours"], values["two_se"]) == (-37.5, 1.2)
+    assert (values["expected"], values["expected_two_se"]) == (-37.7, pytest.approx(2 * 0.62))
 
 
 def test_ratios_are_of_one_run() -> None:
