@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from repro.config.compose import compose_all
+from repro.data.two_modes import TwoModes
 from repro.experiments.density import DensityPack, run
 from repro.experiments.density_data import load_density_data
-from repro.experiments.density_shape import _information
+from repro.experiments.density_shape import _information, _slopes, _states
 from repro.jobs import Context, SeedPair
+from repro.models.latents import DiscreteLatent
 
 SEEDS = (SeedPair(1, 1), SeedPair(2, 1))
 
@@ -120,6 +124,27 @@ def test_slopes_and_maps_of_two_modes() -> None:
     at = np.linspace(arrays["low"][0], arrays["high"][0], len(arrays["log_density"]))
     mass = np.trapezoid(np.exp(arrays["log_density"].astype(float)), at)
     assert mass == pytest.approx(1, abs=0.1)
+
+
+def test_the_largest_slope_is_over_all_states_and_the_gap_s_is_the_smallest() -> None:
+    def flow(x: Tensor, dropout: None, context: Tensor) -> tuple[Tensor, Tensor]:
+        slopes = context @ torch.tensor([2.0, 5.0])  # of the generating map, by state
+        return x / slopes[:, None], -slopes.log()
+
+    model: Any = SimpleNamespace(flow=flow, latent=DiscreteLatent(1, 2, "marginal", 4, 1))
+    found = _slopes(model, TwoModes(1.0, 0.5))
+    assert (found["max_slope"], found["gap_slope"]) == pytest.approx((5.0, 2.0))
+
+
+def test_states_are_used_where_some_point_has_each() -> None:
+    latent = DiscreteLatent(1, 3, "marginal", 4, 1)
+    own = 50 * torch.eye(3).repeat(1, 4)  # (K, N): every point is of one state
+    latent.by_state = lambda log_density, x: own  # type: ignore[method-assign]
+    model: Any = SimpleNamespace(latent=latent, given=lambda masks: None)
+    found = _states(model, torch.zeros(12, 1))
+    assert found["states_used"] == pytest.approx(3.0)
+    assert found["state_information_nats"] == pytest.approx(math.log(3))
+    assert found["posterior_information_nats"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_information_of_states() -> None:

@@ -65,6 +65,19 @@ def test_every_identity_holds_and_planar_layers_fold_just_beyond_the_bound(tree)
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_the_known_mistake_divides_by_the_length_of_w_once():
+    def draws():
+        return torch.Generator().manual_seed(0)
+
+    found, source = determinants._folds(500, draws()), draws()
+    torch.rand(2, 500, generator=source, dtype=torch.float64)
+    w, u = (2 * torch.randn(500, 3, generator=source, dtype=torch.float64) for _ in range(2))
+    along = (w * u).sum(dim=-1)
+    lift = (torch.nn.functional.softplus(along) - 1 - along) / w.norm(dim=-1)
+    mistaken = (w * (u + lift[:, None] * w)).sum(dim=-1)
+    assert found["folded_mistaken"] == pytest.approx(float((mistaken < -1).double().mean()))
+
+
 def test_a_wrong_log_determinant_would_be_found():
     source = torch.Generator().manual_seed(0)
 
@@ -92,18 +105,30 @@ def test_an_exponent_is_the_slope_from_its_start_on():
 def test_scores_choose_two_latents_by_either_rule():
     random = np.random.default_rng(0)
     cluster = np.arange(600) % 3
-    s = random.standard_normal((600, 2)) + 5 * np.stack((cluster, cluster == 1), axis=1)
+    s = random.standard_normal((600, 2)) * [1.0, 3.0]
+    s += 5 * np.stack((cluster, cluster == 1), axis=1)
     noise = random.standard_normal((600, 2)) * [0.1, 0.01]
     z = np.concatenate((noise, -s), axis=1)
     x = random.standard_normal((600, 4))
     found = gin_sources.score(Points(s, x, cluster), z)
     assert found["mcc"] == pytest.approx(1.0)
     assert found["mcc_information"] == pytest.approx(1.0)
+    assert found["mcc_any"] == pytest.approx(1.0)
     assert found["r2"] == pytest.approx(1.0)
     assert found["gap"] == pytest.approx(10, rel=0.2)
     assert found["same_choice"] == 1.0
     assert found["mcc_x"] < 0.3
     assert len(found["spreads"]) == len(found["information"]) == 4
+
+
+def test_gin_is_scored_on_points_that_it_has_not_seen(tree):
+    pack = gin_sources.Pack(config(tree, "gin_sources"), PAIRS[:1], Context())
+    pack.train()
+    found, data = pack.outcome(0).metrics, pack.data[0]
+    for points, told in ((data.test, found), (data.train, found["train"])):
+        with torch.no_grad():
+            z = pack.fit.stack.member(0).latents(torch.from_numpy(points.x)).numpy()
+        assert told["mcc"] == pytest.approx(gin_sources.score(points, z)["mcc"], rel=1e-4)
 
 
 def test_a_density_is_scored_by_its_best_state_in_the_data_s_own_units(tree):
@@ -113,6 +138,20 @@ def test_a_density_is_scored_by_its_best_state_in_the_data_s_own_units(tree):
     assert metrics["gap_nats"] == pytest.approx(metrics["nll_nats"] - metrics["entropy_nats"])
     assert metrics["gap_nats"] > 0
     assert 0 <= metrics["best_iteration"] < 4
+
+
+def test_a_density_s_score_is_the_best_state_s_on_the_test_points(tree):
+    updates = 2 * density_fit.MEASUREMENTS + 1  # the last one is not measured
+    science = config(tree, "convolution_density", f"training.updates={updates}")
+    pack = density_fit.Pack(science, PAIRS[:1], Context())
+    pack.train()
+    model, data, best = pack.fit.stack.member(0), pack.data[0], pack.fit.best
+    assert torch.equal(density_fit._losses(pack.fit.stack, pack.val).double(), best.loss)
+    mean, sd = (part(data.train.astype(np.float64), axis=0) for part in (np.mean, np.std))
+    z = torch.from_numpy(((data.test - mean) / sd).astype(np.float32))
+    with torch.no_grad():
+        log_p = model.log_density(z).numpy() - np.log(sd).sum()
+    assert pack.outcome(0).metrics["nll_nats"] == pytest.approx(-log_p.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("task", [gin_sources, density_fit])

@@ -1,12 +1,16 @@
 """The tasks of image densities on tiny flows: what they find, and that stopping is harmless."""
 
 import dataclasses
+import math
 
 import pytest
+import torch
 
 from repro.config.compose import compose_all
 from repro.errors import ConfigError, DataError
 from repro.experiments import iflow_image, nvf_image
+from repro.experiments.image_scores import Scorer, bits
+from repro.experiments.image_sets import image_set
 from repro.jobs import Context, Interrupted, SeedPair
 
 TASKS = {"iflow_mnist": iflow_image, "nvf_images": nvf_image}
@@ -39,6 +43,68 @@ def test_iflow_of_images_scores_and_draws():
         "interpolations": (45, 1, 8, 8),
         "morphs": (45, 1, 8, 8),
     }
+
+
+@pytest.fixture(scope="module")
+def iflow_scores():
+    config = tiny("iflow_mnist")
+    pack = iflow_image.IFlowImagePack(config, (SeedPair(1, 1),), Context())
+    pack.train()
+    return iflow_image._Scores(pack, pack.fit.stack.member(0), 1)
+
+
+def test_bits_of_iflow_are_those_of_the_test_images(iflow_scores, monkeypatch):
+    images, asked = iflow_scores.images, []
+
+    def costs(these, labels):
+        asked.append((these, labels))
+        return torch.full((len(these),), 64 * math.log(2))
+
+    monkeypatch.setattr(iflow_scores, "_costs", costs)
+    assert iflow_scores.metrics()["bits_per_dim"] == pytest.approx(1.0)
+    [(these, labels)] = asked
+    assert these is images.test
+    assert labels is images.test_labels
+
+
+def test_the_class_by_density_is_the_one_of_highest_probability(iflow_scores, monkeypatch):
+    model, images = iflow_scores.model, iflow_scores.images
+    monkeypatch.setattr(iflow_scores, "_uniforms", lambda size: torch.full((size, 64), 0.5))
+    pixels, middle = images.test.float(), torch.full((len(images.test), 64), 0.5)
+    with torch.no_grad():
+        by_class = torch.stack([
+            model.log_probability(pixels, torch.full((len(pixels),), c), middle)
+            for c in range(images.classes)
+        ])  # fmt: skip
+    expected = (by_class.argmax(dim=0) == images.test_labels).double().mean()
+    assert iflow_scores._class_by_density() == pytest.approx(float(expected))
+
+
+def test_distances_are_to_the_test_images_and_their_floor_that_of_training_ones():
+    config = tiny("iflow_mnist")
+    images = image_set(config["data"], Context().data)
+    scorer = Scorer(images, config["evaluation"], Context().data)
+    assert scorer.frechet(images.test) == pytest.approx(0, abs=1e-6)
+    assert scorer.floor == scorer.frechet(images.train[: config["evaluation"]["samples"]]) > 0
+
+
+def test_bits_have_the_standard_error_of_their_mean():
+    found = bits(torch.tensor([1.0, 2.0, 3.0, 6.0]) * 8 * math.log(2), 8)
+    assert found == {"mean": pytest.approx(3.0), "se": pytest.approx((14 / 3) ** 0.5 / 2)}
+
+
+def test_bits_of_an_nvf_are_those_of_the_test_images(monkeypatch):
+    def costs(self, images):
+        bits_an_image = {id(self.images.test): 64.0, id(self.images.validation): 128.0}
+        nats = torch.full((len(images),), bits_an_image[id(images)] * math.log(2))
+        return {"likelihood": nats, "latent": nats, "uniform": 2 * nats}
+
+    monkeypatch.setattr(nvf_image._Scores, "_costs", costs)
+    [outcome] = run("nvf_images", tiny("nvf_images", "arm=mnist_flow"))
+    found = outcome.metrics
+    assert (found["bits_per_dim"], found["without_latent"]) == pytest.approx((2.0, 1.0))
+    assert found["uniform_prior_bits_per_dim"] == pytest.approx(2.0)
+    assert found["validation_bits_per_dim"] == pytest.approx(4.0)
 
 
 def test_the_codes_of_an_nvf_are_paid_for():

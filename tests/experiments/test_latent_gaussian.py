@@ -14,7 +14,7 @@ from repro.data.images import digest, load_images
 from repro.errors import ConfigError, DataError
 from repro.experiments.bounds import annealed_nll, measure
 from repro.experiments.image_rows import image_rows
-from repro.experiments.latent_gaussian import Pack, fall_in_last_fifth, run
+from repro.experiments.latent_gaussian import Pack, _annealing, fall_in_last_fifth, run
 from repro.jobs import Context, Interrupted, SeedPair
 from repro.models.latent_gaussian import LatentGaussian
 from repro.randomness import generator
@@ -165,6 +165,12 @@ def test_importance_and_annealed_estimates_agree_where_the_posterior_is_the_prio
     torch.testing.assert_close(found.effective[0], torch.full((6,), 4.0), atol=0.01, rtol=0)
     for estimate in (found.free_energy[0], found.nll[0], annealed, piloted):
         torch.testing.assert_close(estimate, exact.detach(), atol=1e-3, rtol=0)
+
+
+def test_the_temperature_rises_from_a_hundredth_as_the_paper_s():
+    temperature = _annealing({"annealing": "joint", "annealing_updates": 10_000})
+    assert [temperature(i) for i in (0, 5000, 9900, 20_000)] == pytest.approx([0.01, 0.51, 1, 1])
+    assert _annealing({"annealing": "none", "annealing_updates": 10_000}) is None
 
 
 def test_the_chains_of_an_image_move_by_its_own_pilots_steps(tree, monkeypatch):

@@ -27,6 +27,13 @@ def test_known_components_are_recovered():
     assert found.rest == pytest.approx(0.25, rel=0.02)
 
 
+def test_what_neither_explains_is_taken_off_the_rows_and_columns():
+    table = np.array([[1.0, -1.0], [5.0, 7.0]])  # rows 0 and 6, and 1 of neither: (36 - 4) / 2
+    for values, expected in ((table, (16, 0, 4)), (table.T, (0, 16, 4))):
+        found = crossed_components(values)
+        assert (found.rows, found.columns, found.rest) == pytest.approx(expected)
+
+
 def test_a_negative_estimate_is_none():
     found = crossed_components([[1.0, -1.0], [-1.0, 1.0]])
     assert (found.rows, found.columns, found.rest) == (0.0, 0.0, 4.0)
