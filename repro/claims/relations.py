@@ -19,6 +19,8 @@ from repro.report.trend import page_trend, slopes
 
 TREND_TESTS = (*TESTS, "page")
 FEWEST = 4
+PAGE_LEVELS = 3
+COLLINEAR = 1e-9  # a determinant of rank correlations below it
 
 
 def trend(
@@ -50,10 +52,12 @@ def trend(
     steep = slopes(values, (np.log(places) if log_x else places).tolist())
     found = paired(steep - bound)
     interval = found.interval.shifted(bound)
+    if test == "page" and len(chosen) < PAGE_LEVELS:
+        return Estimate(NAN, n=len(table), method=f"Page's test takes three levels of {along}")
     details = [(f"{along} {level}", f"mean {table[i].mean():.4f}")
                for i, level in enumerate(chosen)]  # fmt: skip
     p = {"t": found.t_p, "wilcoxon": found.wilcoxon_p, "page": NAN}[test]
-    if len(chosen) > 2:
+    if len(chosen) >= PAGE_LEVELS:
         page = page_trend(values)
         p = min(1.0, 2 * min(page.p, page_trend(-values).p)) if test == "page" else p
         details.append(("Page, rising", f"L {page.statistic:.0f}, one-sided p {page.p:.2g}"))
@@ -84,9 +88,7 @@ def correlation(
         table, groups = _centred(table, within)
         taken = max(0, groups - 1)
     ranks = table.rank()
-    if len(table) < FEWEST + taken + len(samples) - 2 or any(
-        np.ptp(ranks[i]) == 0 for i in (0, 1)
-    ):
+    if len(table) < FEWEST + taken + len(samples) - 2 or (np.ptp(ranks, axis=0) == 0).any():
         return Estimate(NAN, n=len(table), method="too few units, or one does not vary")
     if len(samples) == 3:
         return _partial(ranks, UNITS[kind], taken)
@@ -100,7 +102,10 @@ def _partial(ranks: pd.DataFrame, unit: str, taken: int) -> Estimate:
 
     So n - 4 stands in place of n - 3.
     """
-    inverse = np.linalg.inv(np.corrcoef(ranks.to_numpy().T))
+    among = np.corrcoef(ranks.to_numpy().T)
+    if np.linalg.det(among) < COLLINEAR:
+        return Estimate(NAN, n=len(ranks), method="one selection's ranks follow from the others'")
+    inverse = np.linalg.inv(among)
     rho = float(-inverse[0, 1] / (inverse[0, 0] * inverse[1, 1]) ** 0.5)
     n = len(ranks)
     freedom = n - 3 - taken

@@ -74,6 +74,7 @@ class Pack(TrainedPack):
         evaluation = self.config["evaluation"]
         trained = [cast(LatentGaussian, self.fit.stack.member(i)) for i in range(len(self.seeds))]
         encoders: dict[int, list[LatentGaussian]] = {}
+        self.encoders_diverged_at = torch.full_like(self.fit.diverged_at, -1)
         for units in evaluation["encoder_units"]:
             models = [
                 self._with_decoder(pair, model, units)
@@ -81,6 +82,8 @@ class Pack(TrainedPack):
             ]
             fit = self._fit(models, self.config["training"] | self._second_training())
             fit.run(FitHooks(stop_requested=self._pause))
+            fresh = (self.encoders_diverged_at < 0) & (fit.diverged_at >= 0)
+            self.encoders_diverged_at[fresh] = fit.diverged_at[fresh]
             encoders[units] = [
                 cast(LatentGaussian, fit.stack.member(i)) for i in range(len(models))
             ]
@@ -92,6 +95,9 @@ class Pack(TrainedPack):
     def outcome(self, index: int) -> Outcome:
         """`done` with the seed's gaps, or `diverged` with the iteration."""
         pair, lost = self.seeds[index], self.diverged_at(index)
+        later = int(self.encoders_diverged_at[index])
+        if lost is None and later >= 0:
+            lost = self.fit.updates + later
         common = {"parameters": self.parameters, "sha256": self.images[pair.data_seed].sha256}
         metrics, arrays = self.found[index]
         if lost is None and not np.isfinite(metrics["log_p"]):

@@ -46,6 +46,7 @@ class NVFPack(TrainedPack):
     """
 
     density: SeedStack | None
+    density_diverged_at: Tensor  # (S,), of the density's training once it is over
 
     def make_fit(self) -> Fit:
         """The density, its first batch seen, and its training."""
@@ -74,7 +75,7 @@ class NVFPack(TrainedPack):
         if self.density is None:
             self.fit.run(self.hooks())
             if self._has_codes:
-                self._begin_prior(self.fit.stack)
+                self._begin_prior(self.fit.stack, self.fit.diverged_at.clone())
         if self.density is not None:
             self.fit.run(self.hooks(made=self.config["training"]["updates"]))
         self.finish()
@@ -90,14 +91,22 @@ class NVFPack(TrainedPack):
 
     def extra_state(self) -> dict[str, Any]:
         """The trained density, once the prior's training has begun."""
-        return {} if self.density is None else {"density": self.density.state()}
+        if self.density is None:
+            return {}
+        return {"density": self.density.state(), "density_diverged_at": self.density_diverged_at}
 
     def take(self, saved: Mapping[str, Any], rows: Sequence[int]) -> None:
         """Go on with the prior's training if it had begun."""
         if "density" in saved:
             stack = self.fit.stack
             stack.load({name: value[list(rows)] for name, value in saved["density"].items()})
-            self._begin_prior(stack)
+            self._begin_prior(stack, saved["density_diverged_at"][list(rows)])
+
+    def diverged_at(self, index: int) -> int | None:
+        """The iteration at which the density diverged, or else the prior of its codes."""
+        if self.density is not None and self.density_diverged_at[index] >= 0:
+            return int(self.density_diverged_at[index])
+        return super().diverged_at(index)
 
     def outcome(self, index: int) -> Outcome:
         """Done with its scores, or diverged at an iteration."""
@@ -135,9 +144,9 @@ class NVFPack(TrainedPack):
         order = self.config["training"]["order"]
         return Batches(data, self._model_seeds, batch_size, order)
 
-    def _begin_prior(self, density: SeedStack) -> None:
+    def _begin_prior(self, density: SeedStack, diverged_at: Tensor) -> None:
         """Make the training of a prior for the codes of the training images."""
-        self.density = density
+        self.density, self.density_diverged_at = density, diverged_at
         config, device = self.config["model"], self.context.device
         latent = cast(SequentialLatent, cast(NVFImage, density.member(0)).latent)
         size = (latent.vocabulary, latent.length)

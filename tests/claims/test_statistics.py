@@ -235,6 +235,15 @@ def test_a_trend_is_the_mean_slope_and_pages_test(make_row):
     assert t.n == 8
 
 
+def test_pages_test_takes_three_levels(make_row):
+    one = found(
+        "trend", [by_depth(make_row, 0.1)], along="data.layers", levels=[2, 6], test="page"
+    )
+    assert math.isnan(one.value)
+    assert "three levels" in one.method
+    assert found("trend", [by_depth(make_row, 0.1)], along="data.layers", levels=[2, 6]).n == 8
+
+
 def test_a_trend_is_tested_at_its_bound(make_row):
     sample = by_depth(make_row, 0.1)
     slopes = np.array(found("trend", [sample], along="data.layers").values)
@@ -285,6 +294,14 @@ def test_a_correlation_is_spearmans_and_partial_where_a_third_is_given(make_samp
     half = 1.959964 * ((1 + partial**2 / 2) / (12 - 4)) ** 0.5
     bounds = np.arctanh([two.low, two.high])
     assert bounds - np.arctanh(partial) == pytest.approx([-half, half])
+
+
+@pytest.mark.parametrize("third", [A, [-v for v in B], [1.0] * len(A)])
+def test_a_partial_correlation_given_what_decides_it_does_not_exist(make_sample, third):
+    samples = [make_sample(v, n) for v, n in ((A, "a"), (B, "b"), (third, "c"))]
+    one = found("correlation", samples)
+    assert math.isnan(one.value)
+    assert "follow from the others" in one.method or "does not vary" in one.method
 
 
 def test_a_correlation_within_data_seeds_ignores_what_data_sets_differ_in(make_row):

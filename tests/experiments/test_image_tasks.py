@@ -158,6 +158,19 @@ def test_a_stopped_run_goes_on_to_the_same_result(tmp_path, experiment, override
         assert (resumed.arrays[name] == array).all()
 
 
+def test_a_density_that_diverged_is_so_after_its_prior_was_trained_and_after_a_stop(tmp_path):
+    config = tiny("nvf_images", "arm=mnist_nvf", "training.learning_rate=1e30")
+    [whole] = run("nvf_images", config)
+    assert whole.status == "diverged"
+    assert whole.metrics["diverged_at"] < config["training"]["updates"]
+    context = Context(checkpoint=tmp_path / "c.pt", stop_requested=StopAfter(4))
+    with pytest.raises(Interrupted):
+        run("nvf_images", config, context=context)
+    again = dataclasses.replace(Context(), resume_from=tmp_path / "c.pt")
+    [resumed] = run("nvf_images", config, context=again)
+    assert (resumed.status, resumed.metrics) == ("diverged", whole.metrics)
+
+
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [

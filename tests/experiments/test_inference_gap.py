@@ -79,6 +79,14 @@ def test_a_stop_after_the_decoders_loses_nothing(tree, found, tmp_path, asked):
     assert again.metrics == found[0].metrics
 
 
+def test_a_run_one_of_whose_encoders_diverges_has_no_gaps(tree, monkeypatch):
+    second = {"updates": 20, "learning_rate": 1e30}
+    monkeypatch.setattr(Pack, "_second_training", lambda _: second)
+    [outcome] = run(make(tree), SEEDS[:1], Context())
+    assert outcome.status == "diverged"
+    assert 30 < outcome.metrics["diverged_at"] < 50, "after the decoder's 30 updates"
+
+
 def test_encoders_are_trained_on_a_decoder_that_stays_as_it_is(tree):
     pack = Pack(make(tree), SEEDS[:1], Context())
     pack.train()
