@@ -268,7 +268,7 @@ def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> No
     theirs = {line[1]: line[6] for line in table.rows if line[2] == "published, POWER"}
     assert theirs["nvf_ar"] == -0.69
     assert theirs["nsf_c"] == -0.64
-    ours = [line[8] for line in table.rows if line[2] == "ours"]
+    ours = [line[9] for line in table.rows if line[2] == "ours"]
     assert ours == pytest.approx([2 * 4 / np.sqrt(ROWS)] * len(ours))
     assert any("not comparable" in note for note in table.notes)
     assert any("TAN: its ICML version has -.60" in note for note in table.notes)
