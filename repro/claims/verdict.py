@@ -102,7 +102,7 @@ def _one_sided(
 ) -> Decision:
     """`reach`: the largest effect in the claimed direction that the interval allows."""
     negligible = rule.negligible is not None and reach < rule.negligible
-    if (inside or (outside and not negligible)) and p >= ALPHA:
+    if (inside or (outside and not negligible)) and not p < ALPHA:  # nor where p is nan
         return Decision(UNDECIDED, f"the interval decides, p {p:.2g} does not", _n(found, rule, p))
     if inside:
         return Decision(HOLDS, "the whole interval is on the claimed side")

@@ -49,8 +49,10 @@ def test_the_rules(rule, verdict):
     assert decide(UP, rule, p).verdict == verdict
 
 
-def test_an_interval_without_its_p_does_not_decide():
-    assert decide(UP, Rule("above", 0.0), 0.06).verdict == UNDECIDED
+@pytest.mark.parametrize("p", [0.06, math.nan])
+@pytest.mark.parametrize("rule", [Rule("above", 0.0), Rule("below", 0.0), Rule("differs_from", 0)])
+def test_an_interval_without_its_p_does_not_decide(rule, p):
+    assert decide(UP, rule, p).verdict == UNDECIDED
 
 
 @pytest.mark.parametrize(
