@@ -36,6 +36,10 @@ COLOUR = MODEL_COLOURS["ivae"]
 MARKS = {50: "o", 100: "s", 200: "^"}  # by hidden width
 APART = 0.08  # between the widths of a depth, in layers
 DOTTED, DASHED = (0, (1, 1)), (0, (3, 2))
+UNLIKE = (
+    "n counts data seeds, the first of them: means of unlike n are of unlike data sets, so that "
+    "widths are to be compared on the same seeds."
+)
 EXPLANATION = (
     "Filled: our means over data seeds with 95 % intervals (Student-t for n up to 30, BCa "
     "bootstrap above); hollow: published means. Widths of a depth stand side by side."
@@ -59,7 +63,7 @@ def table_1(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
         title="iVAE's MCC of 5D sources by mixing layers and hidden width",
         columns=COLUMNS,
         rows=tuple(lines),
-        notes=(*remarks(shown), *baseline_notes(rows), *notes),
+        notes=(UNLIKE, *remarks(shown), *baseline_notes(rows), *notes),
         source="published: Li et al. 2020, table 1; ours: the stored rows",
     )  # fmt: skip
 
