@@ -29,7 +29,7 @@ PLACE = ["title", "artefact", "model", "length", "variant"]
 
 
 def table_published(published: pd.DataFrame, notes: Sequence[str] = ()) -> Table | None:
-    """Build the table of the published bounds F and -ln p on MNIST; None where there are none."""
+    """Build the table of the published F and -ln p (nats) on MNIST; None where there are none."""
     chosen = published[
         (published["experiment"] == EXPERIMENT)
         & published["metric"].isin(["free_energy", "nll"])

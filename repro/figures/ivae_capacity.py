@@ -31,7 +31,10 @@ from repro.report.statistics import Interval, mean_interval
 
 PAPER, EXPERIMENT = "iflow", "ivae_capacity"
 LAYOUT = Layout(panel=(4.4, 2.6), gap=(0.0, 0.0), left=0.58, right=0.15, top=0.42, bottom=1.0)
-COLUMNS = (Column("layers", "layers"), Column("hidden", "hidden width"), *BESIDE, *DIFFERENCE)
+COLUMNS = (
+    Column("layers", "layers"), Column("hidden", "hidden width"), *BESIDE,
+    *DIFFERENCE, Column("diverged", "diverged", "count"),
+)  # fmt: skip
 COLOUR = MODEL_COLOURS["ivae"]
 MARKS = {50: "o", 100: "s", 200: "^"}  # by hidden width
 APART = 0.08  # between the widths of a depth, in layers
@@ -52,15 +55,18 @@ def table_1(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
     Raises: MissingResult where there is no identifiability row.
     Source: Li et al. 2020, Table 1 (sd over 100 data seeds).
     """
-    frame = _frame(rows)
+    frame, dim = _frame(rows), only_dim(rows, EXPERIMENT)
     lines: list[tuple[Cell, ...]] = []
     shown = []
     for (layers, hidden), ours in _means(frame).items():
-        theirs = _published(published, layers, hidden)
+        theirs = _published(published, dim, layers, hidden)
         shown += [(PAPER, theirs)] if theirs else []
-        lines.append((layers, hidden, *beside(ours, theirs), *difference(ours, theirs)))
+        lost = (frame["layers"] == layers) & (frame["hidden"] == hidden) & ~frame["done"]
+        lines.append((
+            layers, hidden, *beside(ours, theirs), *difference(ours, theirs), int(lost.sum()),
+        ))  # fmt: skip
     return Table(
-        title="iVAE's MCC of 5D sources by mixing layers and hidden width",
+        title=f"iVAE's MCC of {dim}D sources by mixing layers and hidden width",
         columns=COLUMNS,
         rows=tuple(lines),
         notes=(UNLIKE, *remarks(shown), *baseline_notes(rows), *notes),
@@ -80,7 +86,9 @@ def figure_capacity(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = 
     figure, [[ax]] = panel_page(LAYOUT, 1, 1, [EXPLANATION, *notes])
     widths = sorted({hidden for _, hidden in means})
     for place, hidden in enumerate(widths):
-        _draw_width(ax, means, published, hidden, place - (len(widths) - 1) / 2)
+        drawn = [layers for layers, width in means if width == hidden]
+        theirs = {k: one for k in drawn if (one := _published(published, dim, k, hidden))}
+        _draw_width(ax, means, theirs, hidden, place - (len(widths) - 1) / 2)
     again = published_means(published, "ivae", dim, depths)
     if again:
         ax.plot(list(again), [one.value for one in again.values()], color=COLOUR,
@@ -92,7 +100,7 @@ def figure_capacity(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = 
     ax.set_xlabel("mixing layers")
     ax.set_ylabel("MCC (higher is better)")
     ax.grid(axis="y")
-    page_title(figure, "iVAE in five dimensions by hidden width and mixing depth")
+    page_title(figure, f"iVAE on {dim}D sources by hidden width and mixing depth")
     box = ax.get_position()
     figure.legend(loc="upper center", ncols=3, borderpad=0, columnspacing=1.2, fontsize=6.5,
                   bbox_to_anchor=((box.x0 + box.x1) / 2,
@@ -109,13 +117,12 @@ def draw_capacity(given: Material) -> Iterator[Product]:
 def _draw_width(
     ax: Axes,
     means: dict[tuple[int, int], Interval],
-    published: pd.DataFrame,
+    theirs: dict[int, Published],
     hidden: int,
     place: float,
 ) -> None:
     """Draw one width's means by depth, ours and published; widths in the middle have place 0."""
     ours = {layers: one for (layers, width), one in means.items() if width == hidden}
-    theirs = {k: one for k in ours if (one := _published(published, k, hidden))}
     mark = MARKS.get(hidden, "P")
     ax.errorbar([k + APART * place for k in ours], [one.mean for one in ours.values()],
                 reach(ours.values()), color=COLOUR, marker=mark, markersize=4.5, linewidth=1.1,
@@ -143,8 +150,8 @@ def _means(frame: pd.DataFrame) -> dict[tuple[int, int], Interval]:
     return {key: mean_interval(one.to_numpy()) for key, one in found.items() if len(one)}
 
 
-def _published(published: pd.DataFrame, layers: int, hidden: int) -> Published | None:
+def _published(published: pd.DataFrame, dim: int, layers: int, hidden: int) -> Published | None:
     return find_published(
-        published, paper=PAPER, experiment=EXPERIMENT, model="ivae", dim=5, layers=layers,
+        published, paper=PAPER, experiment=EXPERIMENT, model="ivae", dim=dim, layers=layers,
         hidden=hidden, metric="mcc",
     )  # fmt: skip

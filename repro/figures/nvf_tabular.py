@@ -204,7 +204,13 @@ def _our_line(frame: pd.DataFrame, data: str, arm: str) -> tuple[Cell, ...]:
 
 
 def posterior_parameters(config: Mapping[str, Any]) -> int | None:
-    """Parameters of the posterior network of a config; None for data of unknown size."""
+    """Count the weights and biases of a config's posterior network q(h | x).
+
+    0 where none is trained (no discrete latent, or its exact mixture), None for data whose number
+    of features is not known here.
+
+    Source: Dong et al. 2022, the posterior's linear layers; built in models/variational_flow.py.
+    """
     model, features = config["model"], FEATURES.get(config["data"]["name"])
     if model["latent"] != "discrete" or model["estimator"] == "marginal":
         return 0

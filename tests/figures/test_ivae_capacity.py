@@ -45,3 +45,11 @@ def test_hollow_marks_are_the_published_means(rows, published):
     }
     ours = [one.lines[0].get_ydata() for one in ax.containers]
     assert [list(one) for one in ours] == [pytest.approx([0.5, 0.4]), pytest.approx([0.6])]
+
+
+def test_a_diverged_run_is_counted_and_in_no_mean(rows, published, synthetic):
+    lost = synthetic.diverged(rows[0] | {"data_seed": 3})
+    before, after = (table_1(given, published).rows for given in (rows, [*rows, lost]))
+    assert [line[-1] for line in before] == [0, 0, 0]
+    assert [line[-1] for line in after] == [1, 0, 0]
+    assert [line[:-1] for line in after] == [line[:-1] for line in before]
