@@ -41,6 +41,19 @@ def draw_layer(random: np.random.RandomState, dim: int) -> Layer:
             return Layer(matrix, float(threshold), draws)
 
 
+def draw_layers(
+    random: np.random.RandomState, dim: int, layers: int, *, repeat_matrix: bool
+) -> tuple[Layer, ...]:
+    """The mixing layers of `random`, each with its own matrix or, if it repeats, all with one.
+
+    Source: `generate_data` in `lib/data.py` of the released iFlow code; the repeated matrix,
+    `generate_data` in `lib/data.py` of the released iVAE code.
+    """
+    if repeat_matrix:
+        return (draw_layer(random, dim),) * layers
+    return tuple(draw_layer(random, dim) for _ in range(layers))
+
+
 def mix(s: Singles, matrices: Sequence[Singles]) -> Singles:
     """The observations (N, D) float32 of sources (N, D): leaky-tanh layers, the last one linear.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.atomic import replacing
-from repro.data.mixing import Floats, Singles, draw_layer, log_abs_det, mix
+from repro.data.mixing import Floats, Singles, draw_layers, log_abs_det, mix
 from repro.errors import DataError
 
 PRIORS = ("gauss", "laplace", "hypsecant")
@@ -57,6 +57,7 @@ class _Recipe:
     centered: bool
     noise: float
     spread: str
+    repeat_matrix: bool
 
     @property
     def points(self) -> int:
@@ -69,7 +70,8 @@ def generate(data: Mapping[str, Any], data_seed: int) -> Sources:
     Args:
         data: the resolved data config: dim, segments, points_per_segment, layers, prior
             (gauss | laplace | hypsecant), centered, noise (standard deviation of the observation
-            noise), spread (what the U(.5, 3) draws are: standard_deviation | variance).
+            noise), spread (what the U(.5, 3) draws are: standard_deviation | variance),
+            repeat_matrix (whether all mixing layers have the matrix of the first).
         data_seed: the seed of a private legacy NumPy stream, 0 to 2**32 - 1.
 
     Raises:
@@ -82,7 +84,7 @@ def generate(data: Mapping[str, Any], data_seed: int) -> Sources:
     random = np.random.RandomState(_checked_seed(data_seed))
     scales, means = _moments(recipe, random)
     s = _draw_sources(recipe, scales, means, random)
-    layers = [draw_layer(random, recipe.dim) for _ in range(recipe.layers)]
+    layers = draw_layers(random, recipe.dim, recipe.layers, repeat_matrix=recipe.repeat_matrix)
     matrices = tuple(layer.matrix for layer in layers)
     return Sources(
         s=s,
@@ -182,6 +184,7 @@ def _read(data: Mapping[str, Any]) -> _Recipe:
     _check_choice("prior", recipe.prior, PRIORS)
     _check_choice("spread", recipe.spread, SPREADS)
     _check_choice("centered", recipe.centered, (True, False))
+    _check_choice("repeat_matrix", recipe.repeat_matrix, (True, False))
     _check_noise(recipe.noise)
     return recipe
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ LABELS = {
     "segment_means": "true segment means",
     "supervised_linear": "linear regression of s on x",
 }
+KINDS = {"centered": "centred sources", "repeat_matrix": "one matrix"}  # unlike the papers' data
+Place: TypeAlias = tuple[int, int, str]  # dimension, mixing layers, kind of data
 DRAWN = ("x", "pca", "supervised_linear")
 DASHES = {"x": (0, (1, 1.5)), "pca": (0, (4, 1.5)), "supervised_linear": (0, (6, 1.5, 1, 1.5))}
 
@@ -30,28 +32,31 @@ def baselines_of(rows: Rows) -> list[dict[str, Any]]:
 
 
 def baseline_frame(rows: Rows) -> pd.DataFrame:
-    """The baselines' rows, a line a data set: dim, layers, data_seed, oracle, a column a LABEL."""
+    """The baselines' rows, a line a data set: dim, layers, kind, seed, oracle, a column a LABEL.
+
+    The `kind` says in what the data differ from those of the papers on iFlow, "" in nothing.
+    """
     lines = [
         {
             "dim": int(row["config"]["data"]["dim"]),
             "layers": int(row["config"]["data"]["layers"]),
+            "kind": _kind(row["config"]["data"]),
             "data_seed": int(row["data_seed"]),
             "oracle": row["metrics"].get("oracle_log_likelihood", np.nan),
             **{name: row["metrics"][f"mcc_{name}"] for name in LABELS},
         }
         for row in baselines_of(rows)
     ]
-    return pd.DataFrame(lines, columns=["dim", "layers", "data_seed", "oracle", *LABELS])
+    return pd.DataFrame(lines, columns=["dim", "layers", "kind", "data_seed", "oracle", *LABELS])
 
 
 def baseline_means(
     rows: Rows, dim: int, layers: int, data_seeds: Collection[int]
 ) -> dict[str, float]:
-    """The mean MCC of each baseline over those of the data seeds that have a row; {} if none."""
+    """The mean MCC of each baseline on the papers' data of those seeds that have a row, if any."""
     frame = baseline_frame(rows)
-    chosen = frame[
-        (frame["dim"] == dim) & (frame["layers"] == layers) & frame["data_seed"].isin(data_seeds)
-    ]
+    of_papers = (frame["dim"] == dim) & (frame["layers"] == layers) & (frame["kind"] == "")
+    chosen = frame[of_papers & frame["data_seed"].isin(data_seeds)]
     return {name: float(chosen[name].mean()) for name in LABELS} if len(chosen) else {}
 
 
@@ -86,13 +91,29 @@ def join_baselines(
 
 
 def baseline_notes(rows: Rows) -> list[str]:
-    """A sentence for each dimension and depth with the baselines' mean MCCs."""
-    frame = baseline_frame(rows)
+    """A sentence for each dimension, depth and kind of data with the baselines' mean MCCs."""
     notes = []
-    for (dim, layers), group in frame.groupby(["dim", "layers"]):
+    for (dim, layers, kind), group in by_data(baseline_frame(rows)):
         values = ", ".join(
             f"{label} {show_number(float(group[name].mean()), 3)}"
             for name, label in LABELS.items()
         )
-        notes.append(f"Without training, {dim}D, {layers} layers, n = {len(group)}: {values}.")
+        data = ", ".join([f"{dim}D", f"{layers} layers", *([kind] if kind else [])])
+        notes.append(f"Without training, {data}, n = {len(group)}: {values}.")
     return notes
+
+
+def by_data(frame: pd.DataFrame) -> list[tuple[Place, pd.DataFrame]]:
+    """The lines of a frame of baselines by dimension, depth and kind of data, in that order."""
+    groups = frame.groupby(["dim", "layers", "kind"])
+    return [
+        (
+            (int(group["dim"].iloc[0]), int(group["layers"].iloc[0]), str(group["kind"].iloc[0])),
+            group,
+        )
+        for _, group in groups
+    ]
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    return ", ".join(words for key, words in KINDS.items() if data[key])

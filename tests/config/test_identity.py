@@ -57,6 +57,7 @@ SCIENCE = [
     "training/schedule=cosine", "training.schedule.factor=0.5", "training.schedule.patience=9",
     "training.log_every=50", "evaluation.at=[2500]", "evaluation.latent=mean",
     "evaluation.importance_samples=65", "fidelity=as_published", "data.held_out=0.5",
+    "data.repeat_matrix=true",
     "training.perturbation=1e-7", "evaluation.held_out_samples=65",
     "evaluation.held_out_points=50", "evaluation.samples_per_segment=10",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from repro.errors import DataError
 DATA = {
     "name": "sources", "dim": 2, "segments": 5, "points_per_segment": 1000, "layers": 3,
     "prior": "gauss", "centered": False, "noise": 0.0, "spread": "standard_deviation",
+    "repeat_matrix": False,
 }  # fmt: skip
 FIVE = DATA | {"dim": 5, "segments": 40}
 
@@ -56,7 +57,9 @@ def _reference(data: dict, seed: int, condition_draws: int) -> tuple[np.ndarray,
         s[row] += means[row // data["points_per_segment"]]
     x = s.copy()
     for layer in range(data["layers"]):
-        x = np.dot(x, _accepted(d, condition_draws))
+        if layer == 0 or not data["repeat_matrix"]:
+            matrix = _accepted(d, condition_draws)
+        x = np.dot(x, matrix)
         if layer < data["layers"] - 1:
             x = np.tanh(x) + 0.1 * x
     if data["noise"]:
@@ -90,6 +93,15 @@ def test_every_choice_follows_the_recipe_bit_for_bit(
 )
 def test_the_full_recipe_is_followed_bit_for_bit(data: dict) -> None:
     _assert_same(generate(data, 1), _reference(data, 1, 10_000))
+
+
+@pytest.mark.parametrize("layers", [2, 4])
+def test_one_matrix_may_serve_every_layer(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "CONDITION_DRAWS", 60)
+    data = FIVE | {"layers": layers, "points_per_segment": 20, "repeat_matrix": True, "noise": 0.1}
+    found = generate(data, 3)
+    _assert_same(found, _reference(data, 3, 60))
+    assert all(np.array_equal(matrix, found.mixing[0]) for matrix in found.mixing)
 
 
 def test_the_known_thresholds_and_draws_of_seed_49() -> None:
@@ -177,6 +189,7 @@ def test_no_oracle_is_claimed_where_there_is_none(change: dict) -> None:
     [
         ("layers", 1), ("layers", 2.5), ("dim", 0), ("segments", True),
         ("points_per_segment", "9"), ("prior", "cauchy"), ("spread", "sd"), ("centered", "no"),
+        ("repeat_matrix", "no"),
         ("noise", -0.1), ("noise", float("nan")), ("noise", "much"),
     ],
 )  # fmt: skip

@@ -38,11 +38,14 @@ def row(arm, data_seed, mcc, model="ivae", model_seed=1, layers=3, dim=5, **metr
     }  # fmt: skip
 
 
-def baseline(data_seed, layers=3, dim=5, value=0.5):
+PAPERS_DATA = {"centered": False, "repeat_matrix": False}
+
+
+def baseline(data_seed, layers=3, dim=5, value=0.5, **kind):
     metrics = {f"mcc_{name}": value for name in LABELS} | {"oracle_log_likelihood": 5.0}
+    data = {"dim": dim, "layers": layers} | PAPERS_DATA | kind
     return {"task": "baselines", "arm": "", "id": "b", "status": "done", "data_seed": data_seed,
-            "model_seed": 1, "config": {"data": {"dim": dim, "layers": layers}},
-            "metrics": metrics}  # fmt: skip
+            "model_seed": 1, "config": {"data": data}, "metrics": metrics}  # fmt: skip
 
 
 def arms_rows():
@@ -280,6 +283,17 @@ def test_baselines_are_of_the_data_seeds_that_are_shown():
     assert baseline_means(rows, 2, 3, {1, 2}) == {}
     assert baseline_notes(rows)[0].startswith("Without training, 5D, 3 layers, n = 3: x itself")
     assert baseline_notes([]) == []
+
+
+def test_baselines_of_unlike_data_stand_apart():
+    rows = [baseline(1, value=0.2), baseline(1, value=0.8, centered=True, repeat_matrix=True)]
+    assert baseline_means(rows, 5, 3, {1})["x"] == pytest.approx(0.2)
+    papers, own = baseline_notes(rows)
+    assert papers.startswith("Without training, 5D, 3 layers, n = 1: x itself 0.2")
+    assert own.startswith("Without training, 5D, 3 layers, centred sources, one matrix, n = 1: x")
+    plain, unlike = lines(table_untrained(rows))
+    assert (plain["kind"], unlike["kind"]) == (None, "centred sources, one matrix")
+    assert (plain["x"][0], unlike["x"][0]) == (0.2, 0.8)
 
 
 def test_no_baseline_strikes_the_name_of_another_through():

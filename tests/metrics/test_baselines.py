@@ -8,7 +8,8 @@ from repro.metrics.baselines import BASELINES, baseline_scores, estimate
 from repro.metrics.identifiability import mean_correlation
 
 DATA = {"dim": 2, "segments": 5, "points_per_segment": 1000, "layers": 3, "prior": "gauss",
-        "centered": False, "noise": 0.0, "spread": "standard_deviation"}  # fmt: skip
+        "centered": False, "noise": 0.0, "spread": "standard_deviation",
+        "repeat_matrix": False}  # fmt: skip
 
 
 def made(points=300, dim=3, seed=0):

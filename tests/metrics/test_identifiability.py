@@ -19,6 +19,7 @@ from repro.metrics.identifiability import (
 DATA = {
     "name": "sources", "dim": 2, "segments": 5, "points_per_segment": 1000, "layers": 3,
     "prior": "gauss", "centered": False, "noise": 0.0, "spread": "standard_deviation",
+    "repeat_matrix": False,
 }  # fmt: skip
 
 

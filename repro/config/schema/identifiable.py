@@ -31,6 +31,7 @@ class Sources:
     noise: float = limited(at_least=0.0)
     spread: str = limited(choices=SPREADS)
     held_out: float = limited(at_least=0.0, below=1.0, example=0.5, omitted_at=0.0)
+    repeat_matrix: bool = limited(omitted_at=False)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.errors import MissingResult
-from repro.figures.baselines import LABELS, baseline_frame
+from repro.figures.baselines import LABELS, Place, baseline_frame, by_data
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
@@ -30,7 +30,7 @@ EXPLANATION = (
 )
 COLUMNS = (
     Column("dim", "sources", "count"), Column("layers", "layers", "count"),
-    Column("n", "data sets", "count"),
+    Column("kind", "unlike the papers' data"), Column("n", "data sets", "count"),
     *(Column(name, f"{label}: mean (sd)", "spread") for name, label in LABELS.items()),
     Column("oracle", "true log p (sd), nats a point", "spread", 3),
 )  # fmt: skip
@@ -48,7 +48,7 @@ def figure_untrained(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         ax.errorbar(at, [one.mean for one in found], reach(found), linestyle="none", marker=marker,
                     markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
                     label=label)  # fmt: skip
-    ax.set_xticks(range(len(groups)), [f"{dim}D\nlayers {layers}" for (dim, layers), _ in groups])
+    ax.set_xticks(range(len(groups)), [_tick(place) for place, _ in groups])
     ax.set_ylabel("MCC (higher is better)")
     ax.grid(axis="y")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
@@ -60,10 +60,10 @@ def table_untrained(rows: Rows, notes: Sequence[str] = ()) -> Table:
     """Build the table of baselines and of the data's own log-likelihood."""
     lines: list[tuple[Cell, ...]] = [
         (
-            dim, layers, len(group), *(_spread(group[name]) for name in LABELS),
+            dim, layers, kind or None, len(group), *(_spread(group[name]) for name in LABELS),
             _spread(group["oracle"].dropna()),
         )
-        for (dim, layers), group in _groups(rows)
+        for (dim, layers, kind), group in _groups(rows)
     ]  # fmt: skip
     return Table(
         "MCC without any training", COLUMNS, tuple(lines), tuple(notes), "the stored rows"
@@ -79,15 +79,16 @@ def draw_untrained(given: Material) -> Iterator[Product]:
     yield "figure_baselines", figure_untrained(given.rows, given.notes)
 
 
-def _groups(rows: Rows) -> list[tuple[tuple[int, int], pd.DataFrame]]:
+def _groups(rows: Rows) -> list[tuple[Place, pd.DataFrame]]:
     frame = baseline_frame(rows)
     if frame.empty:
         raise MissingResult("there is no row; make them with `repro run experiment=baselines`")
-    places = sorted(set(zip(frame["dim"], frame["layers"], strict=True)))
-    return [
-        ((int(dim), int(layers)), frame[(frame["dim"] == dim) & (frame["layers"] == layers)])
-        for dim, layers in places
-    ]
+    return by_data(frame)
+
+
+def _tick(place: Place) -> str:
+    dim, layers, kind = place
+    return "\n".join([f"{dim}D", f"layers {layers}", *kind.split(", ")]).strip()
 
 
 def _spread(values: pd.Series) -> tuple[float, float]:
