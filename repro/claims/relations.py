@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from repro.claims.estimate import NAN, Estimate
 from repro.claims.means import TESTS
 from repro.claims.sample import UNITS, Sample, paired_units
 from repro.errors import ConfigError
-from repro.report.association import spearman
+from repro.report.association import rank_correlation, spearman
 from repro.report.paired import paired
 from repro.report.statistics import signed_rank_p
 from repro.report.trend import page_trend, slopes
@@ -98,21 +97,14 @@ def correlation(
 
 
 def _partial(ranks: pd.DataFrame, unit: str, taken: int) -> Estimate:
-    """Spearman's partial rho, with Bonett and Wright's interval for one variable held fixed.
-
-    So n - 4 stands in place of n - 3.
-    """
+    """Spearman's partial rho: the variable that is held fixed costs a degree of freedom."""
     among = np.corrcoef(ranks.to_numpy().T)
     if np.linalg.det(among) < COLLINEAR:
         return Estimate(NAN, n=len(ranks), method="one selection's ranks follow from the others'")
     inverse = np.linalg.inv(among)
     rho = float(-inverse[0, 1] / (inverse[0, 0] * inverse[1, 1]) ** 0.5)
-    n = len(ranks)
-    freedom = n - 3 - taken
-    t = rho * (freedom / (1 - rho**2)) ** 0.5
-    half = 1.959964 * ((1 + rho**2 / 2) / (freedom - 1)) ** 0.5
-    low, high = np.tanh([np.arctanh(rho) - half, np.arctanh(rho) + half])
-    return Estimate(rho, float(low), float(high), n, unit, float(2 * stats.t.sf(abs(t), freedom)),
+    found = rank_correlation(rho, len(ranks), taken=taken + 1)
+    return Estimate(found.rho, found.low, found.high, found.n, unit, found.p,
                     "Spearman's partial rho, Bonett-Wright")  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def share_interval(count: int, n: int, level: float = 0.95) -> Share:
     if n == 0:
         nan = float("nan")
         return Share(0, 0, nan, nan, nan)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = normal_reach(level)
     share = count / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
@@ -128,6 +128,11 @@ def share_difference(ours: Share, theirs: Share) -> Interval:
     below = ((ours.share - ours.low) ** 2 + (theirs.high - theirs.share) ** 2) ** 0.5
     above = ((ours.high - ours.share) ** 2 + (theirs.share - theirs.low) ** 2) ** 0.5
     return Interval(gap, float("nan"), gap - below, gap + above, ours.n, "newcombe")
+
+
+def normal_reach(level: float = 0.95) -> float:
+    """Return how many standard errors to either side an interval of a normal mean reaches."""
+    return float(stats.norm.ppf((1 + level) / 2))
 
 
 def signed_rank_p(differences: Sequence[float] | NDArray[np.floating]) -> float:
