@@ -15,6 +15,7 @@ from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, present
+from repro.figures.published import find_published
 from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, show_number
 from repro.report.statistics import mean_interval
@@ -85,7 +86,6 @@ AUDIT = (
     Column("ten_nll", "as released, ten rows: NLL by run"),
     Column("full_nll", "the same states, full test set: NLL by run"),
 )
-NSF_ROW_SD = {"POWER": 2.3, "GAS": 3.2, "HEPMASS": 6.3, "MINIBOONE": 14.2, "BSDS300": 70.0}
 
 
 @dataclass(frozen=True)
@@ -297,11 +297,11 @@ def audit_table(
         sd = float(own["sd_full_nats"].mean())
         rows = own["row"].iloc[0]["metrics"].get("test_rows_full") if len(own) else None
         column = PUBLISHED.get(data, "")
-        theirs = NSF_ROW_SD.get(column)
+        theirs = find_published(published, paper="nsf", metric="row_sd_nats", dataset=column)
         pair = found.get((data, "nvf_ar", "nsf_ar"))
         released = own[own["arm"] == "nvf_ar_released"]
         lines.append(
-            (data, sd, sd / 10**0.5, theirs / 10**0.5 if theirs else None,
+            (data, sd, sd / 10**0.5, theirs.value / 10**0.5 if theirs else None,
              sd / rows**0.5 if rows else None, pair.se_rows if pair else None,
              _gain(published, column, "c"), _gain(published, column, "ar"),
              _listed(released, "nll_nats"), _listed(released, "nll_full_nats"))

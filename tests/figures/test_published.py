@@ -85,6 +85,15 @@ def test_published_means_follow_from_their_parts(published):
         assert parts["value"].mean() == pytest.approx(mean, abs=2e-4)
 
 
+def test_a_rows_spread_follows_from_the_bars_of_its_table(published):
+    for data in ("POWER", "GAS", "HEPMASS", "MINIBOONE", "BSDS300"):
+        row_sd, bar = (
+            find_published(published, paper="nsf", model="nsf_c", dataset=data, metric=metric)
+            for metric in ("row_sd_nats", "log_likelihood_nats")
+        )
+        assert row_sd.value == pytest.approx(bar.spread * row_sd.n**0.5, rel=0.02)
+
+
 def test_a_mean_is_not_mistaken_for_a_seed(published):
     found = find_published(
         published, paper="re_iflow", dim=5, layers=3, model="iflow", metric="mcc",
