@@ -32,7 +32,14 @@ ALLOWED = {
     "config": {"config", "experiments.registry", "figures.registry"},
     "runner": {"runner", "experiments.registry", "config", "data.registry"},
     "report": {"report", "runner.store", "runner.rows"},
-    "figures": {"figures", "report", "metrics.identifiability", "runner.store", "runner.rows"},
+    "figures": {
+        "figures",
+        "report",
+        "metrics.identifiability",
+        "data.tabular.features",
+        "runner.store",
+        "runner.rows",
+    },
     "claims": {
         "claims",
         "report",

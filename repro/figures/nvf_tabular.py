@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from repro.data.tabular.features import FEATURES
 from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
@@ -40,10 +41,6 @@ PUBLISHED = {  # our data set -> the published column beside it
     "hepmass": "HEPMASS", "miniboone": "MINIBOONE", "bsds300": "BSDS300",
 }  # fmt: skip
 BY_STATES = {1: "nvf_ar_1", 10: "nvf_ar", 20: "nvf_ar_20"}  # number of states -> arm
-FEATURES = {
-    "power_half_year": 6, "bsds300_patches": 63, "power": 6, "gas": 8, "hepmass": 21,
-    "miniboone": 43, "bsds300": 63, "miniboone_held_out": 43, "breast_cancer": 30,
-}  # fmt: skip
 SAME_DATA = ("power", "gas", "hepmass", "miniboone", "bsds300")
 Z95 = 1.959964
 LAYOUT = Layout(panel=(3.4, 2.5), gap=(0.3, 0.0), left=2.55, right=0.15, top=0.35, bottom=0.5)

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from repro.config.compose import compose_all
+from repro.data.tabular.features import FEATURES
 from repro.data.two_modes import TwoModes
 from repro.experiments.density import DensityPack, run
-from repro.experiments.density_data import load_density_data
+from repro.experiments.density_data import LOADERS, load_density_data
 from repro.experiments.density_shape import _information, _slopes, _states
 from repro.jobs import Context, SeedPair
 from repro.models.latents import DiscreteLatent
@@ -33,6 +34,12 @@ def metrics(*words: str, experiment: str = "nvf_toy") -> list[dict[str, Any]]:
     outcomes = run(config(*words, experiment=experiment), SEEDS, Context())
     assert [one.status for one in outcomes] == ["done", "done"]
     return [one.metrics for one in outcomes]
+
+
+def test_every_tabular_data_set_has_its_number_of_features() -> None:
+    assert set(FEATURES) == {*LOADERS, "bsds300_patches"}
+    bundled = {"name": "breast_cancer", "train_rows": None}
+    assert load_density_data(bundled, 1, Path("nowhere")).dim == FEATURES["breast_cancer"]
 
 
 def test_a_seed_does_not_depend_on_its_pack() -> None:
