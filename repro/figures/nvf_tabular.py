@@ -40,7 +40,7 @@ PUBLISHED = {  # our data set -> the published column beside it
     "power_half_year": "POWER", "bsds300_patches": "BSDS300", "power": "POWER", "gas": "GAS",
     "hepmass": "HEPMASS", "miniboone": "MINIBOONE", "bsds300": "BSDS300",
 }  # fmt: skip
-BY_STATES = {1: "nvf_ar_1", 10: "nvf_ar", 20: "nvf_ar_20"}  # number of states -> arm
+BY_STATES = ("nvf_ar_1", "nvf_ar", "nvf_ar_20")  # alike but for their number of states
 SAME_DATA = ("power", "gas", "hepmass", "miniboone", "bsds300")
 Z95 = 1.959964
 LAYOUT = Layout(panel=(3.4, 2.5), gap=(0.3, 0.0), left=2.55, right=0.15, top=0.35, bottom=0.5)
@@ -138,15 +138,17 @@ def _chosen_states(frame: pd.DataFrame) -> list[str]:
     """A sentence for each data set on the number of states that validation chooses."""
     sentences = []
     for data in present(list(frame["data"]), DATA):
-        own = frame[frame["data"] == data]
-        found = {k: interval(own, "val_nll_nats", arm=arm) for k, arm in BY_STATES.items()}
+        own = frame[(frame["data"] == data) & frame["arm"].isin(BY_STATES)]
+        states = sorted(own["states"].unique())
+        found = {k: interval(own, "val_nll_nats", states=k) for k in states}
         means = {k: one.mean for k, one in found.items() if one.n}
         if len(means) > 1:
             listed = ", ".join(f"{k}: {show_number(mean, 3)}" for k, mean in means.items())
+            *fewer, most = map(str, means)
             best = min(means, key=lambda k: means[k])
             sentences.append(
-                f"{DATA.get(data, data)}: of NVF (AR) with 1, 10 and 20 states, validation (full "
-                f"set, mean over runs) chooses {best} ({listed})."
+                f"{DATA.get(data, data)}: of NVF (AR) with {', '.join(fewer)} and {most} states, "
+                f"validation (full set, mean over runs) chooses {best} ({listed})."
             )
     return sentences
 
