@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from repro.figures.energy_rows import energy_frame
 from repro.figures.material import Material, Product
+from repro.figures.published import find_published
 from repro.figures.rows import Rows
 from repro.figures.style import INK, MUTED, Layout, inches_from_top, page_title, panel_page, styled
 from repro.figures.tables import Cell, Column, Table, show_number
@@ -25,11 +26,10 @@ FATES = {"both modes": "#0072B2", "uneven modes": "#E69F00", "one mode": "#D55E0
          "diverged": "#5f5f5f"}  # fmt: skip
 LAYOUT = Layout(panel=(2.5, 1.9), gap=(0.45, 0.3), left=0.55, right=0.1, top=0.8, bottom=0.5)
 TOP = 1.0  # nats
-GAUSSIAN_U1 = -0.9749  # nats; the least free energy of one Gaussian on U1 within its walls
 MODES = "Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %."
 EXPLANATION = (
-    f"A dot a run. {MODES} Lines: the optimum, and dotted the best that one Gaussian can reach "
-    f"({show_number(GAUSSIAN_U1, 3)}). Diverged runs, and those above 1 nat, stand at the top."
+    f"A dot a run. {MODES} Lines: the optimum{{}}. Diverged runs, and those above {TOP:g} nat, "
+    "stand at the top."
 )
 COLUMNS = (
     Column("rate", "learning rate"), Column("arm", "optimiser", labels={k: v.replace("\n", " ")
@@ -53,18 +53,33 @@ def fates(frame: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
 
 
+def gaussian_on_u1(published: pd.DataFrame) -> float | None:
+    """Return the least free energy, in nats, that one Gaussian has on U1 within its walls."""
+    found = find_published(
+        published, experiment="energy_optimisers", model="gaussian", dataset="u1",
+        metric="free_energy",
+    )  # fmt: skip
+    return None if found is None else found.value
+
+
 @styled
-def figure_optimisers(rows: Rows, notes: Sequence[str] = ()) -> Figure:
+def figure_optimisers(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """Draw a panel a learning rate: the runs' free energies in nats by arm, coloured by fate."""
+    gaussian = gaussian_on_u1(published)
+    dotted = ""
+    if gaussian is not None:
+        dotted = f", and dotted the best that one Gaussian can reach ({show_number(gaussian, 3)})"
     frame = energy_frame(rows)
     frame = frame.assign(fate=fates(frame))
     rates = sorted(frame["learning_rate"].unique())
-    figure, axes = panel_page(LAYOUT, 1, len(rates), [EXPLANATION, *notes])
+    figure, axes = panel_page(LAYOUT, 1, len(rates), [EXPLANATION.format(dotted), *notes])
     page_title(figure, "Optimisers and starts of planar flows on U1")
     arms = [arm for arm in LABELS if arm in set(frame["arm"])]
     bottom = -float(frame["log_normaliser"].max())
     for ax, rate in zip(axes[0], rates, strict=True):
         _dots(ax, frame[frame["learning_rate"] == rate], arms, bottom)
+        if gaussian is not None:
+            ax.axhline(gaussian, color=MUTED, linewidth=0.9, linestyle=":", zorder=1)
         ax.set_title(f"learning rate {rate:g}")
     axes[0][0].set_ylabel("free energy, nats")
     handles = [
@@ -87,7 +102,6 @@ def _dots(ax: Axes, frame: pd.DataFrame, arms: Sequence[str], bottom: float) -> 
         values = group["free_energy"].fillna(TOP).clip(upper=TOP)
         ax.scatter(place + shift, values, s=9, color=[FATES[fate] for fate in group["fate"]])
     ax.axhline(bottom, color=INK, linewidth=0.8)
-    ax.axhline(GAUSSIAN_U1, color=MUTED, linewidth=0.9, linestyle=":", zorder=1)
     ax.set_ylim(bottom - 0.1, TOP + 0.1)
     ax.set_xticks(range(len(arms)), [LABELS[arm] for arm in arms])
     ax.set_xlim(-0.6, len(arms) - 0.4)
@@ -124,5 +138,5 @@ def table_optimisers(rows: Rows, notes: Sequence[str] = ()) -> Table:
 
 def draw_optimisers(given: Material) -> Iterator[Product]:
     """Yield the figure and the table of the optimisers."""
-    yield "figure_optimisers", figure_optimisers(given.rows, given.notes)
+    yield "figure_optimisers", figure_optimisers(given.rows, given.published, given.notes)
     yield "table_optimisers", table_optimisers(given.rows, given.notes)

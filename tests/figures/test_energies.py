@@ -10,10 +10,10 @@ import pytest
 from repro.errors import MissingResult
 from repro.figures.energies import draw_energies
 from repro.figures.energy_optimisers import (
-    GAUSSIAN_U1,
     draw_optimisers,
     fates,
     figure_optimisers,
+    gaussian_on_u1,
     table_optimisers,
 )
 from repro.figures.energy_rows import best_gaussian, energy_frame
@@ -108,7 +108,7 @@ def test_a_runs_fate(tmp_path: Any, published: Any) -> None:
     assert len(save_products(draw_optimisers(Material(rows, arrays, published)), tmp_path)) == 6
 
 
-def test_the_best_gaussian_is_what_quadrature_finds() -> None:
+def test_the_best_gaussian_is_what_quadrature_finds(published: Any) -> None:
     side = np.linspace(-7, 7, 1401)
     x, y = np.meshgrid(side, side)
     modes = np.logaddexp(-0.5 * ((x - 2) / 0.6) ** 2, -0.5 * ((x + 2) / 0.6) ** 2)
@@ -121,16 +121,19 @@ def test_the_best_gaussian_is_what_quadrature_finds() -> None:
         return float((np.exp(log_q) * (log_q + energy)).sum() * (side[1] - side[0]) ** 2)
 
     best = (1.8616, 0.3534, 0.9855)
-    assert free_energy(*best) == pytest.approx(GAUSSIAN_U1, abs=5e-5)
+    assert free_energy(*best) == pytest.approx(gaussian_on_u1(published), abs=5e-5)
     for place in range(3):
         for step in (-0.01, 0.01):
             near = [value + step * (i == place) for i, value in enumerate(best)]
             assert free_energy(*near) > free_energy(*best)
 
 
-def test_the_best_gaussian_is_a_line_beside_the_optimisers() -> None:
-    [ax] = figure_optimisers([row("adam", 8, 1, -1.7)]).axes
-    assert GAUSSIAN_U1 in [line.get_ydata()[0] for line in ax.lines]
+def test_the_best_gaussian_is_a_line_beside_the_optimisers(published: Any) -> None:
+    [ax] = figure_optimisers([row("adam", 8, 1, -1.7)], published).axes
+    assert gaussian_on_u1(published) in [line.get_ydata()[0] for line in ax.lines]
+    without = figure_optimisers([row("adam", 8, 1, -1.7)], published.iloc[:0])
+    assert len(without.axes[0].lines) == len(ax.lines) - 1
+    assert not any("dotted" in text.get_text() for text in without.texts)
 
 
 def gallery(seed: int, kept: str | None) -> dict[str, Any]:
