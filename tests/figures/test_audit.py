@@ -10,7 +10,7 @@ from repro.errors import MissingResult
 from repro.figures.audit.active_units import table_active_units
 from repro.figures.audit.active_units import told as told_by
 from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
-from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch
+from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch, updates
 from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired
 from repro.figures.audit.gap import arm_looks, draw_gap, gaps, table_gap
@@ -141,15 +141,17 @@ def batch_rows():
             for length in ("short", "long"):
                 lead = (0.3 if batch == "8" else 0.1) + (0.05 if length == "long" else 0.0)
                 own = 0.4 + 0.01 * k
-                rows.append(row(f"ivae_{batch}_{length}", k, own, dim=2))
+                made = {"dim": 2, "updates": 1580 if length == "short" else 12500}
+                rows.append(row(f"ivae_{batch}_{length}", k, own, **made))
                 rows.append(row(f"iflow_32_{batch}_{length}", k, own + lead + 0.001 * k, "iflow",
-                                dim=2))  # fmt: skip
+                                **made))  # fmt: skip
     return rows
 
 
 def test_the_contrasts_of_the_batch_design(tmp_path):
     found = {line["contrast"]: line["value"] for line in lines(table_batch(batch_rows()))}
     assert len(found) == 7
+    assert sum("1,580 updates" in name for name in found) == 3
     changes = [value for name, value in found.items() if "its lead" in name]
     assert changes == pytest.approx([0.2, 0.2, 0.25]), "20 epochs: 8, long, less 64, short"
     names = {
@@ -157,6 +159,14 @@ def test_the_contrasts_of_the_batch_design(tmp_path):
         for path in save_products(draw_batch(Material(batch_rows(), None, PUBLISHED)), tmp_path)
     }
     assert "figure_batch.png" in names
+
+
+def test_the_numbers_of_updates_are_those_of_the_runs():
+    made = {"ivae_8_short": 1580, "iflow_32_8_short": 300}
+    frame = audit_frame([row(arm, 1, 0.5, updates=count) for arm, count in made.items()])
+    assert updates(frame, "short", "iflow_32") == "300"
+    assert updates(frame, "short", "iflow_32", "ivae") == "300 and 1,580"
+    assert updates(frame, "long", "ivae") == ""
 
 
 def test_a_line_of_the_batch_design_joins_means_over_the_same_data_sets():

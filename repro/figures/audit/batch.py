@@ -27,7 +27,6 @@ from repro.report.statistics import mean_interval
 
 FAMILIES = {"iVAE": "ivae", "iFlow, width 32": "iflow_32", "iFlow": "iflow"}
 BATCHES, LENGTHS = ("8", "64"), ("short", "long")
-UPDATES = {"short": 1580, "long": 12500}
 LAYOUT = Layout(panel=(2.1, 2.3), gap=(0.2, 0.0), left=0.58, right=0.15, top=0.6, bottom=0.95)
 EXPLANATION = (
     "Bars are means with 95 % intervals over the n data seeds that all points of a line share "
@@ -46,6 +45,17 @@ COLUMNS = (
 def cell(frame: pd.DataFrame, family: str, batch: str, length: str) -> pd.Series:
     """The MCC by data seed of one cell of the design."""
     return by_seed(runs(frame, f"{family}_{batch}_{length}", "mcc"))
+
+
+def updates(frame: pd.DataFrame, length: str, *families: str) -> str:
+    """The numbers of updates of the families' finished runs of a length, as words."""
+    made = {
+        int(count)
+        for family in families
+        for batch in BATCHES
+        for count in runs(frame, f"{family}_{batch}_{length}", "updates")
+    }
+    return " and ".join(f"{count:,}" for count in sorted(made))
 
 
 def line_cells(frame: pd.DataFrame, family: str, batch: str) -> dict[str, pd.Series]:
@@ -80,7 +90,8 @@ def figure_batch(rows: Rows, notes: Sequence[str] = ()) -> Figure:
             _draw(ax, frame, family, batch)
         draw_baselines(ax, baseline_means(rows, 2, 3, seeds))
         ax.set_title(label, fontsize=8)
-        ax.set_xticks([0, 1], [f"{UPDATES[length]:,}" for length in LENGTHS])
+        names = [updates(frame, k, family) or updates(frame, k, *shown.values()) for k in LENGTHS]
+        ax.set_xticks([0, 1], names)
         ax.set_xlim(-0.4, 1.4)
         ax.set_xlabel("updates")
         ax.grid(axis="y")
@@ -130,13 +141,12 @@ def _contrasts(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
             for b in BATCHES
             for k in LENGTHS
         }
+        made = {k: updates(frame, k, family, "ivae") for k in LENGTHS}
         for (b, k), values in lead.items():
-            found.append((f"{label} {MINUS} iVAE, batch {b}, {UPDATES[k]:,} updates", values))
+            found.append((f"{label} {MINUS} iVAE, batch {b}, {made[k]} updates", values))
         for k in LENGTHS:
             change = (lead["8", k] - lead["64", k]).dropna()
-            found.append(
-                (f"{label}: its lead with batch 8 {MINUS} 64, {UPDATES[k]:,} updates", change)
-            )
+            found.append((f"{label}: its lead with batch 8 {MINUS} 64, {made[k]} updates", change))
         epochs = (lead["8", "long"] - lead["64", "short"]).dropna()
         found.append((f"{label}: its lead with batch 8 {MINUS} 64, 20 epochs each", epochs))
     return found
