@@ -55,8 +55,7 @@ class MADE(nn.Module):
 class Autoregressive(Bijection):
     """A transformer of each feature whose parameters depend on the features before it.
 
-    `forward` takes one pass of the network, `inverse` takes D. Turned round (`Inverted`), it
-    samples in one pass and scores in D.
+    `forward` takes one pass of the network, `inverse` takes D.
     """
 
     def __init__(self, dim: int, hidden: int, blocks: int, outputs: int, context: int) -> None:

@@ -80,21 +80,3 @@ class Chain(Bijection):
             y, log_det = member.inverse(y, context)
             total = total + log_det
         return y, total
-
-
-class Inverted(Bijection):
-    """A bijection turned round: its `forward` is the member's `inverse`, without dropout."""
-
-    def __init__(self, member: Bijection) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(
-        self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Map x (B, D) by the member's inverse."""
-        return self.member.inverse(x, context)
-
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map y (B, D) by the member's forward direction."""
-        return cast(tuple[Tensor, Tensor], self.member(y, None, context))

@@ -106,19 +106,6 @@ class Coupling(Bijection):
         raise NotImplementedError
 
 
-class AdditiveCoupling(Coupling):
-    """Shifts the moved features; volumes stay.
-
-    Source: Dinh et al. 2014 (NICE, arXiv 1410.8516).
-    """
-
-    def __init__(self, split: Split, make: MakeConditioner) -> None:
-        super().__init__(split, make, split.moved)
-
-    def _transform(self, x: Tensor, raw: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
-        return (x - raw if inverse else x + raw), torch.zeros_like(x[:, 0])
-
-
 class AffineCoupling(Coupling):
     """Scales and shifts the moved features, with log-scales in [-bound, bound].
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from repro.flows.autoregressive import AutoregressiveAffine, AutoregressiveSpline
-from repro.flows.base import Bijection, Chain, Inverted
+from repro.flows.base import Bijection, Chain
 from repro.flows.conditioners import Conditioner, ResidualConditioner
 from repro.flows.convolution import CircularConvolution, ConvolutionalCoupling
 from repro.flows.coupling import (
-    AdditiveCoupling,
     AffineCoupling,
     SplineCoupling,
     Split,
@@ -117,7 +116,6 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     "chain": released_chain,
     **{name: static(name) for name in FAMILIES},
     "amortised_planar": amortised("planar"),
-    "additive_coupling": lambda dim: AdditiveCoupling(Split(dim), residual),
     "affine_coupling": lambda dim: AffineCoupling(Split(dim, alternate=True), residual),
     "volume_preserving_coupling": lambda dim: VolumePreservingCoupling(
         Split(dim, swapped=True), residual
@@ -130,7 +128,6 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
     ),
     "convolutional_coupling": lambda dim: ConvolutionalCoupling(Split(dim), residual),
     "autoregressive_affine": lambda dim: AutoregressiveAffine(dim, 12, 2),
-    "inverted_autoregressive_affine": lambda dim: Inverted(AutoregressiveAffine(dim, 12, 1)),
     "conditional_autoregressive_spline": lambda dim: Given(
         AutoregressiveSpline(dim, 12, 2, BINS, BOUND, CONTEXT)
     ),
