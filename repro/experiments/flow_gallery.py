@@ -13,14 +13,13 @@ from torch import Tensor
 from repro.experiments.pack import initialised
 from repro.experiments.untrained import seed_by_seed
 from repro.flows.parametric import Static
-from repro.flows.planar import Planar
+from repro.flows.planar import CENTRE, Planar
 from repro.flows.radial import Radial
 from repro.jobs import Context, Outcome, SeedPair
 
 DIM = 2
 HALF = 2.0  # half the side of the square of the uniform density
 BRIGHT = 0.995  # the share of the picture's density that is not cut off
-CENTRE = math.log(math.expm1(1.0))  # where softplus is 1
 
 
 def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -> list[Outcome]:

@@ -14,7 +14,15 @@ from matplotlib.figure import Figure
 from repro.figures.error_bars import reach
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
-from repro.figures.nvf_rows import ARMS, COLOURS, density_frame, interval, lost_notes, present
+from repro.figures.nvf_rows import (
+    ARMS,
+    COLOURS,
+    EXCESS,
+    density_frame,
+    interval,
+    lost_notes,
+    present,
+)
 from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import Column, Table
 
@@ -33,7 +41,6 @@ COLUMNS = (
     Column("excess_interval", "its 95 % interval", "interval", 4),
     Column("information", "information of the states, nats", "number", 3),
 )
-EXCESS = "Excess NLL: held-out negative log-likelihood minus the true density's on the same points"
 SLOPE = "largest slope of the generating map within 2.5 sd of noise, over all states"
 FORMULA = "Formula: T'(0) = sigma exp(a^2 / 2 sigma^2)."
 TABLE_REMARKS = (

@@ -42,6 +42,7 @@ SETTINGS = {
     "flow": "model.flow", "length": "model.length", "hidden": "model.hidden",
     "latent": "model.latent", "states": "model.states", "slope_limit": "model.slope_limit",
 }  # fmt: skip
+EXCESS = "Excess NLL: held-out negative log-likelihood minus the true density's on the same points"
 
 
 def density_frame(rows: Rows) -> pd.DataFrame:

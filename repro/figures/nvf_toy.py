@@ -18,6 +18,7 @@ from repro.figures.nvf_rows import (
     ARMS,
     COLOURS,
     DATA,
+    EXCESS,
     density_frame,
     difference,
     interval,
@@ -47,7 +48,6 @@ COLUMNS = (
     Column("away_interval", "its 95 % interval", "interval", 3),
     Column("information", "information of the states, nats", "number", 3),
 )
-EXCESS = "Excess NLL: held-out negative log-likelihood minus the true density's on the same points"
 GAINS = "Gains are paired over data seeds; 95 % intervals, Student-t."
 AWAY = (
     "Share away: of the model's samples, those further than 5 sd of the noise from every centre "
