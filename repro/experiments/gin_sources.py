@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from repro.data.hidden_sources import HiddenSources, Points, generate_hidden_sources
 from repro.experiments.pack import TrainedPack, initialised
 from repro.jobs import Context, Outcome, SeedPair
-from repro.metrics.identifiability import matched_correlations, within_segment_mcc
+from repro.metrics.identifiability import (
+    matched_correlations,
+    mean_correlation,
+    within_segment_mcc,
+)
 from repro.metrics.informative import cluster_information, spreads
 from repro.models.base import count_parameters
 from repro.models.gin import Gin
@@ -21,8 +25,6 @@ from repro.training.noise import NoiseSource
 from repro.training.seed_stack import SeedStack
 
 DRAWN = 1500  # points a picture shows
-
-Floats = NDArray[np.float64]
 
 
 def run(config: dict[str, Any], seeds: tuple[SeedPair, ...], context: Context) -> list[Outcome]:
@@ -113,8 +115,8 @@ def score(points: Points, z: NDArray[np.floating]) -> dict[str, Any]:
     ordered = spread[by_spread]
     gap = float(ordered[wanted - 1] / ordered[wanted]) if len(ordered) > wanted else None
     return {
-        "mcc": _mcc(points.s, z[:, chosen]),
-        "mcc_information": _mcc(points.s, z[:, told]),
+        "mcc": mean_correlation(points.s, z[:, chosen]),
+        "mcc_information": mean_correlation(points.s, z[:, told]),
         "mcc_any": _best(points.s, z),
         "mcc_within": within_segment_mcc(points.s, z[:, chosen], points.cluster),
         "r2": _explained(points.s, z[:, chosen]),
@@ -125,10 +127,6 @@ def score(points: Points, z: NDArray[np.floating]) -> dict[str, Any]:
         "spreads": ordered.tolist(),
         "information": information[by_spread].tolist(),
     }
-
-
-def _mcc(s: NDArray[np.floating], z: NDArray[np.floating]) -> float:
-    return matched_correlations(s, z).mean
 
 
 def _best(s: NDArray[np.floating], z: NDArray[np.floating]) -> float:

@@ -27,7 +27,6 @@ from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
 PAPER, EXPERIMENT = "rezende_mohamed", "mnist_bounds"
-MEASURES = {"free_energy": "F", "gap": f"F {MINUS} ({MINUS}ln p)", "nll": f"{MINUS}ln p"}
 GROUPS = {
     PAPER: ("table 2", "Rezende & Mohamed"),
     "oxford_group_10": ("poster", "Oxford group 10"),

@@ -22,7 +22,6 @@ DATASETS = {
     "imagenet64": "ImageNet64",
 }
 LATENT_ORDER = ("none", "continuous", "discrete", "sequential")
-SETTINGS = ("dataset", "bits", "pictures", "noise", "likelihood", "latent")
 
 
 def image_frame(rows: Rows, task: str, experiment: str) -> pd.DataFrame:

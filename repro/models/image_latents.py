@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LATENTS = ("none", "continuous", "discrete", "sequential")
 Map = tuple[int, int, int]  # features, height and width of what encoder and likelihood share
 SMALLEST = 1e-6  # a uniform draw stays this far from 0 and 1 before a quantile is taken
 

@@ -13,8 +13,6 @@ from repro.models.likelihoods import LIKELIHOODS
 from repro.models.normal import log_normal
 from repro.models.posterior_flow import make_posterior_flow
 
-ANNEALINGS = ("none", "joint", "kl")
-
 
 class LatentGaussian(nn.Module):
     """Data x (B, D), floats or bytes, from Z standard normal latents by one maxout layer.

@@ -11,9 +11,6 @@ from torch.nn import functional as F
 
 from repro.flows.elementwise import sigmoid
 
-NOISES = ("uniform", "none")
-SCALES = ("centred", "logit")
-
 
 @dataclass(frozen=True)
 class Pixels:

@@ -9,7 +9,6 @@ from pathlib import Path
 from repro.runner.durations import counted
 from repro.runner.rows import RowKey
 
-STORED = ("done", "diverged")
 _FINAL = {"done", "diverged", "had"}
 
 
