@@ -102,7 +102,7 @@ def figure_3d(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
     """
     frame = energy_frame(rows)
     targets = [target for target in TARGETS if target in set(frame["target"])]
-    below = [*explanations(frame), *lost_notes(frame), *notes]
+    below = [*explanations(frame, published), *lost_notes(frame), *notes]
     figure, axes = panel_page(BOUNDS, 1, len(targets), below)
     page_title(figure, "Free energy of the fits against the length of the flow")
     for ax, target in zip(axes[0], targets, strict=True):
