@@ -28,17 +28,12 @@ from repro.figures.bounds_rows import (
     of_flow,
     published_line,
 )
-from repro.figures.bounds_tables import gain_table, table_2
+from repro.figures.bounds_tables import EXPERIMENT, GROUPS, PAPER, gain_table, table_2
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
 from repro.figures.published import Published
 from repro.figures.style import FAINT, MUTED, Layout, page_title, panel_page, styled
 
-PAPER = "rezende_mohamed"
-GROUPS = {
-    "oxford_group_10": ("poster", "Oxford group 10", (0, (1, 1))),
-    "oxford_group_9": ("report", "Oxford group 9", (0, (4, 1, 1, 1))),
-}
 PANELS = {
     "free_energy": "bound F (nats)",
     "gap": "KL(q, posterior): F - (-ln p) (nats)",
@@ -48,6 +43,10 @@ LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.62, 0.0), left=0.55, right=0.15, top=0
 ONE = Layout(panel=(3.3, 2.3), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.95)
 Dashes: TypeAlias = tuple[float, Sequence[float]]  # an offset, and lengths on and off
 DASHED: Dashes = (0, (3, 2))
+DASHES: dict[str, Dashes] = {  # by group
+    "oxford_group_10": (0, (1, 1)),
+    "oxford_group_9": (0, (4, 1, 1, 1)),
+}
 OURS = {"markersize": 4, "linewidth": 1.2, "elinewidth": 1.0}
 ANNEALING_LINES: dict[str, Dashes] = {"joint": (0, (1, 0)), "kl": (0, (4, 1)), "none": (0, (1, 1))}
 
@@ -203,17 +202,17 @@ def draw_published(
 
 def _theirs(ax: Axes, published: pd.DataFrame, metric: str) -> None:
     for flow in ("planar", "nice"):
-        line = published_line(published, PAPER, "figure 4", "mnist_bounds", flow, metric)
+        line = published_line(published, PAPER, "figure 4", EXPERIMENT, flow, metric)
         draw_published(ax, line, flow, zorder=3)
-    for paper, (artefact, _, style) in GROUPS.items():
-        values = {}
+    for paper, style in DASHES.items():
+        values, (artefact, _) = {}, GROUPS[paper]
         for k, entry in published_line(
-            published, paper, artefact, "mnist_bounds", "planar",
+            published, paper, artefact, EXPERIMENT, "planar",
             "free_energy" if metric == "gap" else metric,
         ).items():  # fmt: skip
             values[k] = entry.value
         if metric == "gap":
-            nll = published_line(published, paper, artefact, "mnist_bounds", "planar", "nll")
+            nll = published_line(published, paper, artefact, EXPERIMENT, "planar", "nll")
             values = {k: value - nll[k].value for k, value in values.items() if k in nll}
         ax.plot(list(values), list(values.values()), color=FAINT, linestyle=style, zorder=2)
 
@@ -231,8 +230,8 @@ def _legend(figure: Figure, flows: Sequence[str], compared: bool) -> None:
             for flow in ("planar", "nice")
         ]  # fmt: skip
         handles += [
-            Line2D([], [], color=FAINT, linestyle=style, label=f"planar, {name}")
-            for _, name, style in GROUPS.values()
+            Line2D([], [], color=FAINT, linestyle=style, label=f"planar, {GROUPS[paper][1]}")
+            for paper, style in DASHES.items()
         ]
     _place(figure, figure.axes[1], handles, 0.45)
 

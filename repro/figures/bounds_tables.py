@@ -42,8 +42,8 @@ COLUMNS = (
     Column("published", f"published {MINUS}ln p", "number", 1),
     Column("difference", f"ours {MINUS} published", "number", 2, signed=True),
     Column("difference_interval", "its 95 % interval", "interval", 2, signed=True),
-    Column("group_10", "Oxford group 10", "number", 2),
-    Column("group_9", "Oxford group 9", "number", 2),
+    Column("group_10", GROUPS["oxford_group_10"][1], "number", 2),
+    Column("group_9", GROUPS["oxford_group_9"][1], "number", 2),
 )  # fmt: skip
 GAIN_COLUMNS = (
     Column("flow", "posterior", labels=FLOW_LABELS), Column("whose", "whose"),

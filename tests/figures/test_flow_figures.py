@@ -1,5 +1,7 @@
 """GIN's, the densities' and the checks' figures and tables, on rows made by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from repro.errors import MissingResult
 from repro.figures.arms import by_data_seed, differences, lost_notes
 from repro.figures.checks import (
     CHECKED,
+    EXACT,
+    EXACT_CONVOLUTION,
     IDENTITIES,
     figure_circulant,
     figure_determinants,
@@ -16,6 +20,9 @@ from repro.figures.checks import (
 from repro.figures.density import draw_density, figure_density, table_density
 from repro.figures.gin import figure_recovered, figure_spectrum, table_gin
 from repro.figures.material import Material, save_products
+from repro.reading import read_yaml
+
+CLAIMS = Path(__file__).parents[2] / "conf" / "claims"
 
 
 def row(task, arm, seed, metrics, model_seed=1, config=None, status="done", arrays=None):
@@ -175,3 +182,13 @@ def test_convolution_s_table_has_a_line_a_length():
 def test_without_rows_there_is_nothing_to_draw(tmp_path):
     with pytest.raises(MissingResult, match="repro run experiment=convolution_density"):
         save_products(draw_density(Material([], dict, None)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "claim", "drawn"),
+    [("determinants", "F29a", EXACT), ("convolutional_flow", "F28a", EXACT_CONVOLUTION)],
+)
+def test_the_line_that_errors_may_not_cross_is_the_claims(file, claim, drawn):
+    listed = read_yaml(CLAIMS / f"{file}.yaml", resolve=True)["claims"]
+    [decided] = [one["decide"] for one in listed if one["id"] == claim]
+    assert decided == {"below": drawn}
