@@ -88,7 +88,7 @@ def draw(composition: Composition) -> list[Path]:
         raise MissingResult(f"nothing is stored for {where}; make it with: {make}")
     notes = list(composition.notes)
     if len(rows) < asked:
-        notes.append(f"Incomplete: {len(rows)} of {asked} runs are stored.")
+        notes.append(f"Incomplete: {len(rows):,} of {asked:,} runs are stored.")
     rows += untrained_rows(composition)
     published = _published(conf_folder() / "published")
     given = Material(

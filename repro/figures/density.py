@@ -12,7 +12,7 @@ from repro.figures.arms import Values, by_data_seed, differences, lost_notes, ta
 from repro.figures.error_bars import draw_values
 from repro.figures.material import Material, Product
 from repro.figures.style import INK, Layout, styled, titled_page
-from repro.figures.tables import MINUS, Cell, Column, Table
+from repro.figures.tables import MINUS, Cell, Column, Table, show_number
 from repro.report.paired import paired
 from repro.report.statistics import mean_interval
 
@@ -54,7 +54,8 @@ def figure_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure:
     sets = _data_sets(rows)
     foot = [
         "Negative log-likelihood of held-out points less that of the true density on the same "
-        "points (0 would be perfect); faint marks are data seeds, bars means with 95 % intervals.",
+        "points (0 would be perfect); faint marks are data seeds, full ones their means with 95 % "
+        "intervals; in brackets the number of parameters.",
         *notes,
     ]
     figure, axes = titled_page(LAYOUT, len(sets), TITLE, foot)
@@ -71,7 +72,7 @@ def _draw_set(ax: Axes, rows: Sequence[Row]) -> None:
         values = list(_values(rows, arm).values())
         if values:
             draw_values(ax, place, values, COLOURS[arm], size=9)
-    ticks = [f"{ARMS[arm]}\n({_parameters(rows, arm)})" for arm in shown]
+    ticks = [f"{ARMS[arm]}\n({show_number(_parameters(rows, arm), 0)})" for arm in shown]
     ax.set_xticks(range(len(shown)), ticks, size=6)
     ax.set_xlim(-0.6, len(shown) - 0.4)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))

@@ -13,6 +13,7 @@ from typing import Literal
 from repro.figures.files import write_if_changed
 
 MINUS, DASH, PLUS_MINUS = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
+THOUSAND = 1000
 Kind = Literal["text", "count", "number", "spread", "interval", "ratio"]
 Pair = tuple[float | None, float | None]
 _Escape = Callable[[str], str]
@@ -24,7 +25,8 @@ LATEX = {
     MINUS: "$-$", DASH: "--", PLUS_MINUS: r"$\pm$", "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$", "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
     "\N{GREEK SMALL LETTER LAMDA}": r"$\lambda$", "\N{GREEK SMALL LETTER XI}": r"$\xi$",
-    "\N{GREEK SMALL LETTER ETA}": r"$\eta$", "\N{GREEK SMALL LETTER PI}": r"$\pi$",
+    "\N{GREEK SMALL LETTER ETA}": r"$\eta$", "\N{GREEK SMALL LETTER SIGMA}": r"$\sigma$",
+    "\N{GREEK SMALL LETTER PI}": r"$\pi$",
     "\N{SUPERSCRIPT TWO}": r"$^2$", "\N{VULGAR FRACTION ONE HALF}": r"$\frac{1}{2}$",
     "\N{MIDDLE DOT}": r"$\cdot$",
 }  # fmt: skip
@@ -144,15 +146,20 @@ def show(column: Column, cell: Cell) -> str:
         return f"{cell[0]} of {cell[1]}"
     if column.kind == "number" and isinstance(cell, int | float):
         return show_number(cell, column.decimals, column.signed)
+    if column.kind == "count" and isinstance(cell, int):
+        return show_number(cell, 0, column.signed)
     return column.labels.get(str(cell), str(cell))
 
 
 def show_number(value: float | None, decimals: int = 4, signed: bool = False) -> str:
-    """Return a rounded number with a true minus sign, or a dash for None and nan."""
+    """Return a rounded number with a true minus sign, or a dash for None and nan.
+
+    From a thousand on its digits stand in groups of three, and none after the point.
+    """
     if value is None or math.isnan(value):
         return DASH
-    text = f"{value:{'+' if signed else ''}.{decimals}f}"
-    return text.replace("-", MINUS)
+    shown = 0 if abs(value) >= THOUSAND else decimals
+    return f"{value:{'+' if signed else ''},.{shown}f}".replace("-", MINUS)
 
 
 def save_table(table: Table, folder: Path | str, name: str) -> list[Path]:

@@ -81,10 +81,18 @@ def test_rows_have_a_cell_a_column():
         (-0.5, False, f"{MINUS}0.50"),
         (None, True, DASH),
         (0.5, False, "0.50"),
+        (999.994, True, "+999.99"),
+        (-134168.643, False, f"{MINUS}134,169"),
     ],
 )
 def test_numbers_for_readers(value, signed, text):
     assert show_number(value, 2, signed) == text
+
+
+def test_a_count_is_grouped_for_readers_and_plain_for_machines():
+    table = Table("T", (Column("size", "parameters", "count"),), ((2944980,), (12,), (None,)))
+    assert all(f" {text} |" in table.to_markdown() for text in ("2,944,980", "12", DASH))
+    assert table.to_csv().splitlines()[:3] == ["size", "2944980", "12"]
 
 
 def test_files_are_written_once(tmp_path):
