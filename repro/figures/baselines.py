@@ -69,12 +69,19 @@ def draw_baselines(ax: Axes, means: dict[str, float], names: Sequence[str] = DRA
         ax.axhline(means[name], color=MUTED, linewidth=0.7, linestyle=DASHES[name], zorder=1)
     for place, name in enumerate(names):
         if name in means:
-            left = place % 2 == 0  # neighbours are often close: their names stand apart
-            ax.annotate(LABELS[name], (0 if left else 1, means[name]), (2 if left else -2, 1.2),
-                        xycoords=("axes fraction", "data"), textcoords="offset points",
-                        ha="left" if left else "right", va="bottom", size=4.8, color=MUTED,
-                        zorder=1.2, bbox={"facecolor": "white", "edgecolor": "none",
-                                          "pad": 0.4})  # fmt: skip
+            name_line(ax, LABELS[name], means[name], place)
+
+
+def name_line(ax: Axes, text: str, height: float, place: int, colour: str = MUTED) -> None:
+    """Write a name on white above one end of a line across the panel: even places left.
+
+    Neighbouring lines are often close: with alternating places their names stand apart.
+    """
+    left = place % 2 == 0
+    ax.annotate(text, (0 if left else 1, height), (2 if left else -2, 1.2),
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+                ha="left" if left else "right", va="bottom", size=4.8, color=colour, zorder=1.2,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # fmt: skip
 
 
 def join_baselines(
@@ -91,9 +98,15 @@ def join_baselines(
 
 
 def baseline_notes(rows: Rows) -> list[str]:
-    """A sentence for each dimension, depth and kind of data with the baselines' mean MCCs."""
+    """A sentence for each dimension, depth and kind of data with the baselines' mean MCCs.
+
+    The data sets are those of the other rows, where there are any.
+    """
+    frame = baseline_frame(rows)
+    shown = {int(row["data_seed"]) for row in records(rows) if row["task"] != "baselines"}
+    frame = frame[frame["data_seed"].isin(shown)] if shown else frame
     notes = []
-    for (dim, layers, kind), group in by_data(baseline_frame(rows)):
+    for (dim, layers, kind), group in by_data(frame):
         values = ", ".join(
             f"{label} {show_number(float(group[name].mean()), 3)}"
             for name, label in LABELS.items()

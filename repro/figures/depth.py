@@ -41,8 +41,8 @@ BESIDE = {"ivae": -1.0, "iflow": 1.0}
 SEEDS, OURS, THEIRS = 0.22, 0.13, 0.06  # how far beside its depth each kind of mark stands
 LAYOUT = Layout(panel=(4.4, 2.5), gap=(0.0, 0.0), left=0.58, right=0.15, top=0.42, bottom=0.86)
 EXPLANATION = (
-    "Faint marks are data seeds; bars are our means with 95 % intervals (Student-t for n up to "
-    "30, BCa bootstrap above), joined from depth to depth."
+    "Faint marks are data seeds, full ones our means, joined from depth to depth; bars are 95 % "
+    "intervals (Student-t for n up to 30, BCa bootstrap above)."
 )
 
 

@@ -10,6 +10,7 @@ from repro.claims.judge import FindEvidence, samples_of
 from repro.claims.means import paired_difference
 from repro.claims.sample import select
 from repro.claims.schema import Claim, Selection
+from repro.figures.audit.frame import spell
 from repro.page.evidence import fullest
 from repro.page.settings import Audit, Group, Lead, Step
 
@@ -60,7 +61,7 @@ def _group(group: Group, find: FindEvidence, scales: tuple[str, ...]) -> Iterato
     baseline = _selection(group, group.baseline)
     arms = dict.fromkeys(one.arm for one in evidence.asked)
     chosen = [arm for arm in arms if arm not in (group.baseline, *group.leave_out)]
-    lines = [(group.labels.get(arm, arm.replace("_", " ")), _selection(group, arm))
+    lines = [(group.labels.get(arm, spell(arm)), _selection(group, arm))
              for arm in chosen]  # fmt: skip
     lines += [(label, replace(baseline, metric=path)) for label, path in group.metrics.items()]
     for label, selection in lines:

@@ -12,7 +12,7 @@ from repro.figures.audit.active_units import told as told_by
 from repro.figures.audit.arms import arm_effects, draw_arms, table_arms
 from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, table_batch, updates
 from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
-from repro.figures.audit.frame import audit_frame, paired
+from repro.figures.audit.frame import audit_frame, paired, spell
 from repro.figures.audit.gap import arm_looks, draw_gap, gaps, table_gap
 from repro.figures.audit.learning_rate import figure_learning_rate
 from repro.figures.audit.samples import draw_samples, table_samples
@@ -191,8 +191,8 @@ def test_depths_show_the_lead_and_the_baselines(tmp_path):
     rows += [baseline(k, layers=3, dim=2, value=0.7) for k in range(9)]  # fmt: skip
     found = lines(table_depth(rows))
     leads = {(line["layers"], line["arm"]): line["lead"] for line in found}
-    assert leads[3, "iflow 32"] == pytest.approx(0.15)
-    assert leads[3, "ivae"] is None
+    assert leads[3, "iFlow, width 32"] == pytest.approx(0.15)
+    assert leads[3, "iVAE"] is None
     assert [line["x"] for line in found if line["layers"] == 3] == [pytest.approx(0.7)] * 2
     assert [line["x"] for line in found if line["layers"] == 2] == [None] * 2
     assert "figure_depth.png" in {
@@ -285,6 +285,30 @@ def test_samples_are_tabled_with_the_truths_own_and_drawn_beside_data(tmp_path):
               "samples": random.standard_normal((8, 2))}  # fmt: skip
     drawn = save_products(draw_samples(Material(rows, lambda _: arrays, PUBLISHED)), tmp_path)
     assert "figure_samples.png" in {path.name for path in drawn}
+
+
+@pytest.mark.parametrize(
+    ("arm", "text"),
+    [
+        ("ivae", "iVAE"),
+        ("ivae_all_repairs", "iVAE, all repairs"),
+        ("iflow_32_cosine", "iFlow, width 32, cosine rate"),
+        ("iflow_64_short", "iFlow, 64 short"),
+        ("hidden_14", "width 14"),
+        ("xi_only", "softplus on one alone"),
+        ("no_dropout", "no dropout"),
+    ],
+)
+def test_arms_are_spelled_for_readers(arm, text):
+    assert spell(arm) == text
+
+
+def test_notes_on_baselines_are_of_the_data_seeds_that_are_shown():
+    rows = [baseline(k, value=0.1 * k) for k in range(4)]
+    [note] = baseline_notes([row("ivae", 1, 0.5), row("ivae", 2, 0.5), *rows])
+    assert "n = 2: x itself 0.150" in note
+    [alone] = baseline_notes(rows)
+    assert "n = 4" in alone
 
 
 def test_baselines_are_of_the_data_seeds_that_are_shown():

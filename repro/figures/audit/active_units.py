@@ -23,8 +23,9 @@ LAYOUT = Layout(panel=(1.95, 1.7), gap=(0.4, 0.85), left=0.62, right=0.12, top=0
 MEASURED = (
     "The divergence is that of the posterior of a latent from its prior given the segment, a mean "
     "over the data in nats a point, of the latent that a source is matched with (by posterior "
-    f"means, whose correlation |r| is). Below {INACTIVE:g} nats the latent is inactive; below "
-    f"{COLLAPSED:g} the source is lost. Runs made before divergences were measured have none."
+    f"means, whose correlation |r| is). Below {INACTIVE:g} nats the latent is inactive; where |r| "
+    f"is below {COLLAPSED:g} the source is lost. Runs made before divergences were measured have "
+    "none."
 )
 COLUMNS = (
     Column("arm", "arm"), Column("runs", "runs", "count"),
@@ -88,7 +89,9 @@ def table_active_units(found: Sequence[Told], notes: Sequence[str] = ()) -> Tabl
 def figure_active_units(found: Sequence[Told], notes: Sequence[str] = ()) -> Figure:
     """Draw each source's correlation against its latent's divergence, a panel an arm."""
     columns = min(len(found), PANELS)
-    below = [MEASURED, f"Divergences under {LEAST:g} are drawn there.", *notes]
+    least = min(float(one.divergence.min()) for one in found)
+    lower = [f"Divergences under {LEAST:g} are drawn there."] if least < LEAST else []
+    below = [MEASURED, "Dashed: both thresholds.", *lower, *notes]
     figure, axes = panel_page(LAYOUT, -(-len(found) // PANELS), columns, below)
     panels = [ax for row in axes for ax in row]
     limits = _limits(found)

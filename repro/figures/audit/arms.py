@@ -81,7 +81,8 @@ def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
             "n counts data seeds; a data seed's value is the mean over its model seeds. 95 % "
             "intervals: Student-t for n up to 30, a seeded BCa bootstrap above. Sds have ddof 1.",
             f"The effect is the arm's MCC less that of {spell(reference)} on the same data and "
-            f"model seeds. A source is lost where its matched correlation is below {COLLAPSED}.",
+            f"model seeds. A source is lost where its matched correlation is below {COLLAPSED}. A "
+            "dash: not measured when the rows were made.",
             *baseline_notes(rows),
             *notes,
         ),

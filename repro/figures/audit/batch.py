@@ -29,7 +29,7 @@ FAMILIES = {"iVAE": "ivae", "iFlow, width 32": "iflow_32", "iFlow": "iflow"}
 BATCHES, LENGTHS = ("8", "64"), ("short", "long")
 LAYOUT = Layout(panel=(2.1, 2.3), gap=(0.2, 0.0), left=0.58, right=0.15, top=0.6, bottom=0.95)
 EXPLANATION = (
-    "Bars are means with 95 % intervals over the n data seeds that all points of a line share "
+    "Means over the n data seeds that all points of a line share; bars are 95 % intervals "
     "(Student-t for n up to 30, BCa bootstrap above); thin lines need no training, on all data "
     "seeds."
 )

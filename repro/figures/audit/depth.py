@@ -31,7 +31,7 @@ from repro.report.statistics import Interval, mean_interval
 
 LAYOUT = Layout(panel=(2.9, 2.4), gap=(0.62, 0.0), left=0.58, right=0.15, top=0.42, bottom=1.0)
 BARS = (
-    "Bars are means over data seeds with 95 % intervals (Student-t for n up to 30, BCa bootstrap "
+    "Means over data seeds; bars are 95 % intervals (Student-t for n up to 30, BCa bootstrap "
     "above)."
 )
 LEADS = "A lead is taken on the data seeds that both have."

@@ -10,9 +10,23 @@ import pandas as pd
 
 from repro.errors import MissingResult
 from repro.figures.rows import Rows, records
+from repro.figures.style import MODEL_LABELS
 
 COLUMNS = ("arm", "model", "layers", "data_seed", "model_seed", "done", "row")
 COLLAPSED = 0.05  # a matched correlation below it is a lost source
+CHANGES = {  # words for readers of arms whose names do not speak for themselves
+    "trainable_mean": "trainable prior mean",
+    "constant": "constant rate",
+    "cosine": "cosine rate",
+    "trainable_mean_constant": "mean + constant",
+    "trainable_mean_cosine": "mean + cosine",
+    "mean_cosine": "mean + cosine",
+    "authors_config": "authors' config",
+    "authors_wrapper": "authors' wrapper",
+    "xi_only": "softplus on one alone",
+    "sigmoid5": "sigmoid times 5",
+    "reshuffle": "fresh order an epoch",
+}
 RUN = ["layers", "data_seed", "model_seed"]
 
 
@@ -34,8 +48,20 @@ def arms_in(frame: pd.DataFrame, first: str | None = None) -> list[str]:
 
 
 def spell(arm: str) -> str:
-    """An arm's name for readers."""
-    return arm.replace("_", " ")
+    """An arm's name for readers: its model, its width and its change, as far as it names them."""
+    first, _, rest = arm.partition("_")
+    if arm in CHANGES:
+        return CHANGES[arm]
+    if first == "hidden" and rest.isdigit():
+        return f"width {rest}"
+    if first not in MODEL_LABELS:
+        return arm.replace("_", " ")
+    width, _, change = rest.partition("_")
+    if width.isdigit() and (not change or change in CHANGES):
+        rest = f"hidden_{width}"
+    else:
+        change = ""
+    return ", ".join([MODEL_LABELS[first], *(spell(part) for part in (rest, change) if part)])
 
 
 def runs(frame: pd.DataFrame, arm: str, metric: str, layers: int | None = None) -> pd.Series:

@@ -45,7 +45,8 @@ COLUMNS = (
 EXPLANATION = (
     f"Log-likelihood of held-out points, exact for iFlow and a bound from importance draws for "
     f"iVAE, {MINUS} their exact log-likelihood under the process that made them. A mark is a data "
-    "seed, bars are means with 95 % intervals."
+    "seed, a dash a mean with its 95 % interval (Student-t for n up to 30, BCa bootstrap "
+    "above)."
 )
 
 

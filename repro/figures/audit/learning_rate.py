@@ -8,18 +8,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from repro.figures.audit.frame import RUN, arms_in, audit_frame, runs, spell
 from repro.figures.rows import Rows
 from repro.figures.style import Layout, page_title, panel_page, styled
 
-LAYOUT = Layout(panel=(2.6, 2.3), gap=(0.75, 0.0), left=0.66, right=1.75, top=0.42, bottom=0.5)
+LAYOUT = Layout(panel=(2.6, 2.3), gap=(0.75, 0.0), left=0.66, right=2.05, top=0.42, bottom=0.5)
 COLOURS = ("#1f1f1f", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA3377")
+MARKERS = "osD^vXP*"
+LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # so that a line shows under another
 LEGIBLE = len(COLOURS)
 EXPLANATION = (
-    "Medians over n runs at the iterations where a run is evaluated, of the data and model seeds "
-    "that all arms shown share, where there are such; arms whose training differs, and the first. "
-    "A rate of 0 is drawn at 1e-10."
+    "Medians over n runs at the iterations where runs are evaluated. Shown are the first arm and "
+    "those that are trained in another way, on the data and model seeds that they have in common, "
+    "where there are any. A rate of 0 is drawn at 1e-10."
 )
 
 
@@ -30,13 +33,13 @@ def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     chosen = _chosen(frame)
     frame = shared_runs(frame, chosen)
     figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
-    for arm, colour in zip(chosen, COLOURS, strict=False):
+    for place, arm in enumerate(chosen):
         at = _course(frame, arm)
         label = f"{spell(arm)}, n = {int(frame.loc[frame['arm'] == arm, 'done'].sum())}"
-        left.plot(at["iteration"], at["rate"], color=colour, marker="o", markersize=2.5,
-                  linewidth=1.1, label=label)  # fmt: skip
-        right.plot(at["iteration"], at["mcc"], color=colour, marker="o", markersize=2.5,
-                   linewidth=1.1, label=label)  # fmt: skip
+        for ax, values in ((left, at["rate"]), (right, at["mcc"])):
+            ax.plot(at["iteration"], values, color=COLOURS[place], marker=MARKERS[place],
+                    linestyle=LINES[place % len(LINES)], markersize=2.5, linewidth=1.1,
+                    label=label)  # fmt: skip
     left.set_yscale("log")
     for ax, label in ((left, "learning rate"), (right, "MCC (higher is better)")):
         _finish(ax, label)
@@ -102,6 +105,7 @@ def _median(frame: pd.DataFrame, arm: str, metric: str) -> float:
 
 
 def _finish(ax: Axes, label: str) -> None:
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel("iteration")
     ax.set_ylabel(label)
     ax.grid(axis="y")

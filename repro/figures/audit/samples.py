@@ -20,7 +20,8 @@ from repro.report.statistics import mean_interval
 LAYOUT = Layout(panel=(1.5, 1.5), gap=(0.12, 0.12), left=0.5, right=0.12, top=0.66, bottom=0.12)
 EXPLANATION = (
     "A row is a data set, coloured by segment; data are the points trained on. Samples: z from "
-    "the conditional Gaussian prior, x through the inverse flow (iVAE: the decoder and its noise)."
+    "the conditional Gaussian prior, x through the inverse flow (iVAE: the decoder and its "
+    "noise). The panels of a row have one frame, about its data; samples beyond it are not shown."
 )
 COLUMNS = (
     Column("arm", "samples of"), Column("n", "data seeds", "count"),

@@ -88,7 +88,7 @@ def _groups(rows: Rows) -> list[tuple[Place, pd.DataFrame]]:
 
 def _tick(place: Place) -> str:
     dim, layers, kind = place
-    return "\n".join([f"{dim}D", f"layers {layers}", *kind.split(", ")]).strip()
+    return "\n".join([f"{dim}D", f"{layers} layers", *kind.split(", ")]).strip()
 
 
 def _spread(values: pd.Series) -> tuple[float, float]:
