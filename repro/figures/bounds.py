@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from repro.figures.bounds_check import check_table
@@ -33,11 +34,12 @@ from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
 from repro.figures.published import Published
 from repro.figures.style import FAINT, MUTED, Layout, page_title, panel_page, styled
+from repro.figures.tables import MINUS
 
 PANELS = {
     "free_energy": "bound F (nats)",
-    "gap": "KL(q, posterior): F - (-ln p) (nats)",
-    "nll": "-ln p (nats)",
+    "gap": f"KL(q, posterior): F {MINUS} ({MINUS}ln p) (nats)",
+    "nll": f"{MINUS}ln p (nats)",
 }
 LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.62, 0.0), left=0.55, right=0.15, top=0.5, bottom=1.0)
 ONE = Layout(panel=(3.3, 2.3), gap=(0.6, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.95)
@@ -67,7 +69,7 @@ def draw_mnist_bounds(given: Material) -> Iterator[Product]:
         yield "table_published", others
     if gains := gain_table(frame, given.load_arrays, published, foot):
         yield "table_gain", gains
-    if checks := check_table(frame, foot):
+    if checks := check_table(frame, below):
         yield "table_check", checks
 
 
@@ -113,10 +115,11 @@ def figure_curves(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
             lowest.append(curve[len(curve) // 4 :, 1].min())
     if late:
         ax.set_ylim(min(lowest) - 1, max(late) + 1)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel("updates")
     ax.set_ylabel("training free energy (nats)")
     ax.grid(axis="y")
-    page_title(figure, "Training")
+    page_title(figure, "The free energy in training")
     flows = [flow for flow in FLOW_COLOURS if (frame["flow"] == flow).any()]
     handles = [_handle(flow, FLOW_LABELS[flow]) for flow in flows]
     _place(figure, ax, handles, 0.45, columns=3)
@@ -164,7 +167,7 @@ def figure_annealing(
     for ax, title in zip(axes, ("ours", "Oxford group 10"), strict=True):
         ax.set_title(title)
         ax.set_xlabel("flow length K (planar)")
-        ax.set_ylabel("-ln p (nats)")
+        ax.set_ylabel(PANELS["nll"])
         ax.grid(axis="y")
     page_title(figure, "What is annealed")
     handles = [Line2D([], [], color=MUTED, linestyle=line, label=f"annealed: {ANNEALINGS[name]}")

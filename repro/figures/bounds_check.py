@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import MissingResult
-from repro.figures.bounds_rows import FLOW_LABELS, bounds_of
+from repro.figures.bounds_rows import FLOW_LABELS, bounds_of, diverged_and_fall_notes
 from repro.figures.forest import Mark, figure_forest
 from repro.figures.material import Material, Product
 from repro.figures.tables import MINUS, Cell, Column, Table
@@ -43,7 +43,8 @@ def draw_bounds_check(given: Material) -> Iterator[Product]:
 
     Raises: MissingResult where no row has one.
     """
-    frame, _, foot = bounds_of(given, "mnist")
+    frame, _, _ = bounds_of(given, "mnist")
+    foot = [*diverged_and_fall_notes(frame), *given.notes]
     table = check_table(frame, foot)
     if table is None:
         raise MissingResult("no row has an annealed check; set evaluation.annealed_images")
@@ -66,7 +67,7 @@ def check_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table | None:
         f"F {MINUS} gap against {MINUS}ln p by annealed importance sampling",
         COLUMNS,
         tuple(_line(run, run["row"]["metrics"]["check"]) for run in runs),
-        (EXPLANATION, *([OWN_PAST] if own_past else []), *notes),
+        (EXPLANATION, *_samples_notes(runs), *([OWN_PAST] if own_past else []), *notes),
     )
 
 
@@ -85,6 +86,21 @@ def check_marks(frame: pd.DataFrame) -> list[Mark]:
                 value = check[f"difference{suffix}"]
                 marks.append(Mark(group, label, value, low, high, int(check["images"])))
     return marks
+
+
+def _samples_notes(runs: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """How many importance samples F, its gap and the tighter estimate are of, where known."""
+    found = [run["row"]["config"]["evaluation"] for run in runs]
+    tighter = [run for run in runs if "difference_tighter" in run["row"]["metrics"]["check"]]
+    few, more = _counts(found, "importance_samples"), _counts(found, "tighter_samples")
+    if not few:
+        return []
+    return [f"Importance samples: {few}{f'; more: {more}' if tighter and more else ''}."]
+
+
+def _counts(found: Sequence[Mapping[str, Any]], key: str) -> str:
+    counts = {int(one[key]) for one in found if one.get(key)}
+    return " and ".join(f"{count:,}" for count in sorted(counts))
 
 
 def _checked(frame: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from repro.figures.baselines import name_line
 from repro.figures.bounds import DASHED, PANELS
 from repro.figures.bounds_rows import (
     FLOW_COLOURS,
@@ -28,7 +29,8 @@ from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 
-LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.65, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.55)
+LAYOUT = Layout(panel=(2.35, 2.3), gap=(0.65, 0.0), left=0.6, right=0.15, top=0.5, bottom=0.85)
+BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
 BESIDE = 1.06  # on a logarithmic axis: what is drawn beside another point
 PAIR = ["data_seed", "model_seed"]
 Posterior: TypeAlias = tuple[str, int]  # the flow and its K
@@ -83,10 +85,10 @@ def figure_length(
                     by_more=True,
                 )
             _draw_theirs(axes[2], published, posterior[0])
-    axes[1].legend()
+    axes[1].legend(**BELOW)
     if frame["tighter"].notna().any():
-        axes[2].legend(title="importance samples", loc="lower right")
-    axes[2].set_ylabel("gain in -ln p over K = 0 (nats)")
+        axes[2].legend(**BELOW, title="importance samples")
+    axes[2].set_ylabel(f"gain in {MINUS}ln p over K = 0 (nats)")
     for ax in axes:
         _updates_axis(ax, shown)
     page_title(figure, f"Bounds on {dataset_label(frame)} against the length of training")
@@ -170,11 +172,11 @@ def _draw(
 
 def _draw_theirs(ax: Axes, published: pd.DataFrame, flow: str) -> None:
     """Draw each published gain of K = 0 to 80 as a line across, with its name."""
-    for paper, theirs in published_gains(published, flow).items():
+    found = sorted(published_gains(published, flow).items(), key=lambda one: one[1].nll)
+    for place, (paper, theirs) in enumerate(found, start=1):
         colour, style = (FLOW_COLOURS[flow], DASHED) if paper == PAPER else (MUTED, (0, (1, 1)))
         ax.axhline(theirs.nll, color=colour, linestyle=style, linewidth=0.9)
-        ax.annotate(theirs.name, (0, theirs.nll), (2, 2), color=colour, fontsize="x-small",
-                    xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+        name_line(ax, theirs.name, theirs.nll, place, colour)
 
 
 def _samples(frame: pd.DataFrame, key: str, within: str | None = None) -> str:

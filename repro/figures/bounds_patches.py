@@ -22,9 +22,10 @@ from repro.figures.bounds_rows import (
 from repro.figures.bounds_tables import PAPER, table_3
 from repro.figures.material import Material, Product
 from repro.figures.style import Layout, page_title, panel_page, styled
+from repro.figures.tables import MINUS
 
 LAYOUT = Layout(panel=(2.9, 2.2), gap=(0.75, 0.0), left=0.65, right=0.15, top=0.5, bottom=0.55)
-PANELS = {"free_energy": "bound F (nats)", "nll": "-ln p (nats)"}
+PANELS = {"free_energy": "bound F (nats)", "nll": f"{MINUS}ln p (nats)"}
 
 
 def draw_cifar_bounds(given: Material) -> Iterator[Product]:

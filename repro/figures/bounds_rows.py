@@ -13,6 +13,7 @@ from repro.figures.lost import lost_sentences
 from repro.figures.material import Material
 from repro.figures.published import Published
 from repro.figures.rows import Rows, records
+from repro.figures.tables import MINUS
 from repro.report.statistics import Interval, mean_interval
 
 GAUSSIAN = "gaussian"
@@ -31,6 +32,7 @@ FLOW_COLOURS = {
     "planar": "#0072B2", "nice": "#D55E00", "radial": "#009E73", "sylvester": "#CC79A7",
     "convolution": "#E69F00", "iaf": "#56B4E9", "static planar": "#5f5f5f", GAUSSIAN: "#1f1f1f",
 }  # fmt: skip
+THINGS = {"image_patches": "patches"}  # what is measured, where it is not images
 METRICS = ("free_energy", "gap", "nll", "fall_in_last_fifth")
 ANNEALINGS = {"joint": "log-joint (the paper's)", "kl": "KL", "none": "none"}
 PUBLISHED_VARIANTS = {"joint": None, "kl": "kl_annealing", "none": "unannealed"}
@@ -163,11 +165,15 @@ def measured_notes(frame: pd.DataFrame) -> list[str]:
     done = frame.loc[frame["done"], "row"]
     said = {
         (row["metrics"]["images"], row["config"]["evaluation"]["split"],
+         THINGS.get(row["config"]["data"].get("name"), "images"),
          row["metrics"]["importance_samples"])
         for row in done
     }  # fmt: skip
-    parts = [f"{n:,} {split} images, {samples} importance samples" for n, split, samples in said]
-    return [f"Measured on {'; '.join(sorted(parts))}; bars are 95 % t intervals over model seeds."]
+    parts = [f"{n:,} {split} {things}, {k} importance samples" for n, split, things, k in said]
+    return [
+        f"Measured on {'; '.join(sorted(parts))}. Bars and intervals: 95 %, Student-t over model "
+        "seeds."
+    ]
 
 
 def tighter_notes(frame: pd.DataFrame) -> list[str]:
@@ -178,7 +184,7 @@ def tighter_notes(frame: pd.DataFrame) -> list[str]:
     if not parts:
         return []
     return [
-        f"By more samples: {'; '.join(parts)}. Fewer samples overstate -ln p, the more the "
+        f"By more samples: {'; '.join(parts)}. Fewer samples overstate {MINUS}ln p, the more the "
         "further the posterior is off."
     ]
 

@@ -50,6 +50,7 @@ GAIN_COLUMNS = (
     Column("lengths", "K"), Column("gain", f"gain in {MINUS}ln p (nats)", "number", 2),
     Column("interval", "95 % interval over model seeds", "interval", 2), Column("n", "n", "count"),
     Column("images", "95 % interval over test images", "interval", 2),
+    Column("images_n", "of these model seeds", "count"),
     Column("tighter", "gain by more samples", "number", 2),
     Column("tighter_interval", "its 95 % interval", "interval", 2),
     Column("gain_f", "gain in F (nats)", "number", 2),
@@ -144,7 +145,7 @@ def gain_table(
     for paper in GROUPS:
         for flow, gains in theirs.items():
             if one := gains.get(paper):
-                lines.append((flow, one.name, f"0 to {one.longest}", one.nll, *[None] * 5,
+                lines.append((flow, one.name, f"0 to {one.longest}", one.nll, *[None] * 6,
                               one.free_energy))  # fmt: skip
     return Table(
         "What the longest flow gains over a Gaussian posterior",
@@ -152,7 +153,9 @@ def gain_table(
         tuple(lines),
         (
             "Ours: paired by model seed, with Student-t intervals; the interval over test images "
-            "is a seeded BCa bootstrap of the per-image difference, a mean over seeds.",
+            "is a seeded BCa bootstrap of the per-image difference, a mean over those seeds whose "
+            "images are stored one by one: where they are fewer than n, it lies about a mean of "
+            "its own.",
             *tighter_notes(frame),
             *notes,
         ),
@@ -203,23 +206,24 @@ def _own_gain(
     more = (tighter.mean, (tighter.low, tighter.high)) if tighter.n else (None, None)
     images = _over_images(none.loc[both, "row"], long.loc[both, "row"], load_arrays)
     whose = f"ours, annealing: {ANNEALINGS[annealing]}, {units} units"
-    return [(flow, whose, f"0 to {longest}", gain.mean, (gain.low, gain.high), gain.n, images,
+    return [(flow, whose, f"0 to {longest}", gain.mean, (gain.low, gain.high), gain.n, *images,
              *more, float(gaps["free_energy"].mean()))]  # fmt: skip
 
 
-def _over_images(
-    none: pd.Series, long: pd.Series, load_arrays: LoadArrays
-) -> tuple[float, float] | None:
-    """An interval over test images of the mean gain of the runs whose arrays are kept, if any."""
+def _over_images(none: pd.Series, long: pd.Series, load_arrays: LoadArrays) -> tuple[Cell, Cell]:
+    """An interval over images of the mean gain of the pairs whose arrays are kept, and how many.
+
+    Nothing where no pair has them.
+    """
     kept = [pair for pair in zip(none, long, strict=True) if all(row["arrays"] for row in pair)]
     if not kept:
-        return None
+        return None, None
     before, after = (
         np.stack([load_arrays(row)["nll"].astype(np.float64) for row in part])
         for part in zip(*kept, strict=True)
     )
     found = over_images(before - after)
-    return found.low, found.high
+    return (found.low, found.high), len(kept)
 
 
 def _theirs(

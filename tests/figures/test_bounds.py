@@ -168,6 +168,7 @@ def test_the_gain_is_paired_by_seed_with_an_interval_over_images(published):
     assert ours[3] == pytest.approx(4.0)
     assert ours[4] == pytest.approx((4.0, 4.0))
     assert ours[6][0] < 4.0 + 1e-6 < ours[6][1] + 1e-3
+    assert ours[7] == ours[5], "all of whose arrays are kept"
     theirs = {row[1]: row[3] for row in table.rows if row[0] == "planar"}
     assert theirs["Rezende & Mohamed"] == pytest.approx(4.8)
     assert theirs["Oxford group 10"] == pytest.approx(5.49)
@@ -186,12 +187,12 @@ def with_more_samples(rows):
 def test_the_gain_by_more_samples_stands_beside_it(tmp_path, published):
     table = gain_table(bounds_frame(with_more_samples(make_rows())), load, published)
     ours = next(row for row in table.rows if row[0] == "planar" and "log-joint" in row[1])
-    assert ours[7] == pytest.approx(3.0)
-    assert ours[8] == pytest.approx((3.0, 3.0))
-    assert ours[9] == pytest.approx(5.6), "the gain in F stays in its column"
+    assert ours[8] == pytest.approx(3.0)
+    assert ours[9] == pytest.approx((3.0, 3.0))
+    assert ours[10] == pytest.approx(5.6), "the gain in F stays in its column"
     assert any("5,000 on the first 500 test images" in note for note in table.notes)
     without = gain_table(bounds_frame(make_rows()), load, published)
-    assert next(row for row in without.rows if row[0] == "planar")[7] is None
+    assert next(row for row in without.rows if row[0] == "planar")[8] is None
     assert not any("more samples" in note for note in without.notes)
     rows = with_more_samples(rows_of_two_lengths())
     line = table_length(bounds_frame(rows)).rows[1]
@@ -233,12 +234,17 @@ def test_the_check_is_shown_by_each_number_of_samples(published):
     table = check_table(frame)
     assert table.rows[0][-2:] == (-0.2, (pytest.approx(-0.396), pytest.approx(-0.004)))
     assert not any("own past" in note for note in table.notes)
+    assert any("Importance samples: 200; more: 5,000." in note for note in table.notes)
     few, many = check_marks(frame)[:2]
     assert (few.value, few.n, many.value) == (-0.1, 5, -0.2)
     assert "200 samples" in few.label
     assert "5,000 samples" in many.label
     names = [name for name, _ in draw_bounds_check(Material(rows, None, published, []))]
     assert names == ["figure_check", "table_check"]
+    drawn = dict(draw_bounds_check(Material(rows, None, published, [])))
+    said = " ".join(text.get_text() for text in drawn["figure_check"].texts)
+    assert "normal" in said
+    assert "over model seeds" not in said, "the check's intervals are over images"
     assert any("own past" in note for note in check_table(bounds_frame(make_rows())).notes)
 
 
