@@ -22,6 +22,7 @@ from repro.figures.energy_rows import (
     lost_notes,
 )
 from repro.figures.energy_table import (
+    NO_ENERGIES,
     PAPERS,
     explanations,
     published_points,
@@ -126,6 +127,8 @@ def _bounds(ax: Axes, frame: pd.DataFrame, target: str, published: pd.DataFrame)
         ax.errorbar(x, means, yerr=reach(found.values()), color=COLOURS[arm], marker=MARKERS[arm],
                     markersize=3, elinewidth=0.7)  # fmt: skip
         for paper, mark in (("rezende_mohamed", PAPER_MARK), ("atml12", GROUP_MARK)):
+            if paper == "atml12" and arm in NO_ENERGIES:
+                continue
             points = published_points(published, paper, target, arm, lengths)
             ax.plot([place[k] + shift for k in points], list(points.values()), mark,
                     color=COLOURS[arm], markersize=5, markerfacecolor="none",

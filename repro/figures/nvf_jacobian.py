@@ -24,13 +24,13 @@ from repro.figures.nvf_rows import (
     present,
 )
 from repro.figures.style import INK, MUTED, Layout, styled, titled_page
-from repro.figures.tables import Column, Table
+from repro.figures.tables import MINUS, Column, Table
 
 LAYOUT = Layout(panel=(3.0, 2.4), gap=(0.72, 0.0), left=0.6, right=0.15, top=0.32, bottom=0.5)
 SLOPES = "slope_"
 COLUMNS = (
     Column("distance", "a", "number", 1),
-    Column("arm", "model", labels=ARMS),
+    Column("arm", "model"),
     Column("n", "n", "count"),
     Column("exact", "T'(0), formula", "number", 3),
     Column("measured", "T'(0), measured", "number", 3),
@@ -42,9 +42,15 @@ COLUMNS = (
     Column("information", "information of the states, nats", "number", 3),
 )
 SLOPE = "largest slope of the generating map within 2.5 sd of noise, over all states"
-FORMULA = "Formula: T'(0) = sigma exp(a^2 / 2 sigma^2)."
+SIGMA, SQUARED = "\N{GREEK SMALL LETTER SIGMA}", "\N{SUPERSCRIPT TWO}"
+FORMULA = (
+    f"The modes stand at a and {MINUS}a, with an sd of {SIGMA}. Formula: "
+    f"T'(0) = {SIGMA} exp(a{SQUARED}/2{SIGMA}{SQUARED})."
+)
 TABLE_REMARKS = (
     f"Slope: the {SLOPE}. {FORMULA}",
+    "Slope in the gap: of the map where it meets the middle of the modes, the smallest over "
+    "states; a state that keeps to one mode meets it beyond 2.5 sd of noise.",
     f"{EXCESS}. 95 % intervals over data seeds: Student-t for n up to 30, a seeded BCa bootstrap "
     "above.",
 )
@@ -72,8 +78,10 @@ def draw_jacobian(given: Material) -> Iterator[Product]:
 def slopes_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
     """Slopes and excess by distance and model, the formula beside its measurement."""
     lines = []
+    arms = ordered(list(frame["arm"]))
+    labels = {arm: _label(arm) for arm in arms}
     for distance in sorted(frame["distance"].unique()):
-        for arm in present(list(frame["arm"]), ARMS):
+        for arm in arms:
             where = {"distance": distance, "arm": arm}
             slope, excess = (interval(frame, m, **where) for m in ("max_slope", "excess_nats"))
             exact, measured, gap, information = (
@@ -85,8 +93,14 @@ def slopes_table(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
                 (distance, arm, slope.n, exact, measured, gap, slope.mean,
                  (slope.low, slope.high), excess.mean, (excess.low, excess.high), information)
             )  # fmt: skip
+    columns = [
+        dataclasses.replace(one, labels=labels) if one.key == "arm" else one for one in COLUMNS
+    ]
     return Table(
-        "Slopes of maps that make two modes", COLUMNS, tuple(lines), (*TABLE_REMARKS, *notes)
+        "Slopes of maps that make two modes",
+        tuple(columns),
+        tuple(lines),
+        (*TABLE_REMARKS, *notes),
     )
 
 
@@ -219,11 +233,17 @@ def _label(arm: str) -> str:
     return f"{ARMS.get(base, base)}, slope at most {limit}" if limit else ARMS.get(arm, arm)
 
 
+def ordered(arms: Sequence[str]) -> list[str]:
+    """The different arms: those without a limit first, then each model's limits ascending."""
+    models = present([_split(arm)[0] for arm in arms], ARMS)
+    return sorted(
+        set(arms), key=lambda arm: (SLOPES in arm, models.index(_split(arm)[0]), _split(arm)[1])
+    )
+
+
 def limit_colours(frame: pd.DataFrame) -> dict[str, str]:
     """The arms that the limits' figure shows with their colours, each model's limits ascending."""
-    models = present([_split(arm)[0] for arm in frame["arm"].unique()], ARMS)
-    arms = [arm for arm in frame["arm"].unique() if arm != "nvf_summed"]
-    arms.sort(key=lambda arm: (SLOPES in arm, models.index(_split(arm)[0]), _split(arm)[1]))
+    arms = [arm for arm in ordered(list(frame["arm"])) if arm != "nvf_summed"]
     limited = [arm for arm in arms if SLOPES in arm and _split(arm)[0] == "nf"]
     shades = dict(zip(limited, ("#08306b", "#2171b5", "#6baed6", "#9ecae1"), strict=False))
     return {arm: shades.get(arm, COLOURS.get(_split(arm)[0], MUTED)) for arm in arms}

@@ -29,7 +29,9 @@ from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
 from repro.figures.tables import Column, Table
 
 PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=1.6, right=0.1, top=0.5, bottom=0.1)
-LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.65), left=0.6, right=0.15, top=0.35, bottom=1.0)
+SHEET = Layout(panel=(1.6, 1.6), gap=(0.12, 0.3), left=0.1, right=0.1, top=0.62, bottom=0.1)
+LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.65), left=0.6, right=0.15, top=0.55, bottom=1.0)
+BARE = Layout(panel=(1.9, 1.7), gap=(0.25, 0.65), left=1.9, right=0.15, top=0.55, bottom=0.5)
 ACROSS = 3  # panels of scores in a row
 DEEPEST = 8.0  # nats below the highest log-density that a picture still tells from white
 BASELINE = "nf_matched"
@@ -53,10 +55,10 @@ AWAY = (
     "Share away: of the model's samples, those further than 5 sd of the noise from every centre "
     "of the data's generator (of the data themselves, under .00001)."
 )
-BARS = "Bars are means with 95 % intervals over data seeds, Student-t."
+BARS = "Means over data seeds; bars are 95 % intervals, Student-t."
 DENSITIES_REMARK = (
     f"Blue: the log-density, from each panel's highest down to {DEEPEST:g} nats below it; orange: "
-    "draws from the model. Columns: [layers, hidden units]; the first kept data seed."
+    "draws from the model; the first kept data seed."
 )
 
 
@@ -126,7 +128,10 @@ def figure_densities(
     Source: Dong et al. 2022 (NVF), figure 5.
     """
     arms, sizes = present(list(frame["arm"]), ARMS), _sizes(frame)
-    figure, axes = panel_page(PANELS, len(arms), len(sizes) + 1, [DENSITIES_REMARK, *notes])
+    if len(sizes) == 1:
+        return _sheet_of_densities(frame, arms, sizes[0], load_arrays, notes)
+    remark = f"{DENSITIES_REMARK} Columns: [layers, hidden units]."
+    figure, axes = panel_page(PANELS, len(arms), len(sizes) + 1, [remark, *notes])
     for arm, line in zip(arms, axes, strict=True):
         own = frame[frame["arm"] == arm]
         shown = [_arrays_at(own, size, load_arrays) for size in sizes]
@@ -138,9 +143,38 @@ def figure_densities(
             if arm == arms[0]:
                 ax.set_title(f"[{size[0]}, {size[1]}]")
     axes[0][0].set_title("training points")
-    name = str(frame["data"].iloc[0])
-    page_title(figure, f"{DATA.get(name, name)}: log-density")
+    page_title(figure, _densities_title(frame))
     return figure
+
+
+def _sheet_of_densities(
+    frame: pd.DataFrame,
+    arms: Sequence[str],
+    size: tuple[int, int],
+    load_arrays: LoadArrays,
+    notes: Sequence[str],
+) -> Figure:
+    """Models of one size, a panel each, after the data."""
+    remark = f"{DENSITIES_REMARK} All models: {size[0]} layers of {size[1]} hidden units."
+    rows = -(-(len(arms) + 1) // ACROSS)
+    figure, lines = panel_page(SHEET, rows, ACROSS, [remark, *notes])
+    axes = [ax for line in lines for ax in line]
+    for ax in axes[len(arms) + 1 :]:
+        ax.remove()
+    shown = [_arrays_at(frame[frame["arm"] == arm], size, load_arrays) for arm in arms]
+    _draw_points(axes[0], next((one for one in shown if one), None))
+    for ax, arrays in zip(axes[1:], shown, strict=False):
+        _draw_density(ax, arrays)
+    for ax, title in zip(axes, ["training points", *(ARMS.get(arm, arm) for arm in arms)],
+                         strict=False):  # fmt: skip
+        ax.set_title(title, size=7)
+    page_title(figure, _densities_title(frame))
+    return figure
+
+
+def _densities_title(frame: pd.DataFrame) -> str:
+    name = DATA.get(str(frame["data"].iloc[0]), str(frame["data"].iloc[0]))
+    return f"{name[:1].upper()}{name[1:]}: log-density"
 
 
 def _arrays_at(
@@ -190,33 +224,68 @@ def _bare(ax: Axes) -> None:
 @styled
 def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """NLL (in excess where the truth is known) against parameters, a panel a data set."""
+    if len(_sizes(frame)) == 1:
+        return _figure_of_one_size(frame, notes)
     names, arms = present(list(frame["data"]), DATA), present(list(frame["arm"]), ARMS)
-    across = min(ACROSS, len(names))
-    figure, lines = panel_page(
-        LINES, -(-len(names) // across), across, [f"{_excess(frame)} {BARS}", *notes]
-    )
-    axes = [ax for line in lines for ax in line]
-    for ax in axes[len(names) :]:
-        ax.remove()
-    for ax, data in zip(axes, names, strict=False):
+    figure, lines, axes = _score_page(LINES, names, [f"{_excess(frame)} {BARS}", *notes])
+    for ax, data in zip(axes, names, strict=True):
         own = frame[frame["data"] == data]
-        known = "excess_nats" in own and bool(own["excess_nats"].notna().any())
+        metric, label = _scored(own)
         for arm in arms:
-            _score_line(
-                ax, own[own["arm"] == arm], arm, "excess_nats" if known else "nll_full_nats"
-            )
+            _score_line(ax, own[own["arm"] == arm], arm, metric)
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_title(DATA.get(data, data))
         ax.set_xlabel("parameters")
-        ax.set_ylabel("excess NLL, nats" if known else "NLL, nats")
+        ax.set_ylabel(label)
         ax.grid(axis="y")
+    across = len(lines[0])
     handles, labels = axes[0].get_legend_handles_labels()
     box = lines[-1][0].get_position()
     below = box.y0 - 0.4 / float(figure.get_figheight())
     figure.legend(handles, labels, loc="upper left", ncols=min(across + 1, len(labels)),
                   bbox_to_anchor=(box.x0, below), borderaxespad=0)  # fmt: skip
     return figure
+
+
+def _figure_of_one_size(frame: pd.DataFrame, notes: Sequence[str]) -> Figure:
+    """The same of models of one size: a line a model, since their parameters hardly differ."""
+    names, arms = present(list(frame["data"]), DATA), present(list(frame["arm"]), ARMS)
+    figure, lines, axes = _score_page(BARE, names, [f"{_excess(frame)} {BARS}", *notes])
+    for ax, data in zip(axes, names, strict=True):
+        own = frame[frame["data"] == data]
+        metric, label = _scored(own)
+        for place, arm in enumerate(arms):
+            one = interval(own, metric, arm=arm)
+            if one.n:
+                ax.errorbar([one.mean], [place], xerr=reach([one]), marker="o", markersize=3.5,
+                            capsize=2, color=COLOURS.get(arm, MUTED))  # fmt: skip
+        first = ax in [line[0] for line in lines]
+        ax.set_yticks(range(len(arms)), [ARMS.get(arm, arm) for arm in arms] if first else [])
+        ax.set_ylim(len(arms) - 0.5, -0.5)
+        ax.set_xlabel(f"{label} (lower is better)")
+        ax.grid(axis="x")
+    return figure
+
+
+def _score_page(
+    layout: Layout, names: Sequence[str], notes: Sequence[str]
+) -> tuple[Figure, list[list[Axes]], list[Axes]]:
+    """A titled page with a panel a data set: its lines of panels, and those that are used."""
+    across = min(ACROSS, len(names))
+    figure, lines = panel_page(layout, -(-len(names) // across), across, notes)
+    axes = [ax for line in lines for ax in line]
+    for ax in axes[len(names) :]:
+        ax.remove()
+    for ax, data in zip(axes, names, strict=False):
+        ax.set_title(DATA.get(data, data))
+    page_title(figure, "Toy densities against the truth")
+    return figure, lines, axes[: len(names)]
+
+
+def _scored(frame: pd.DataFrame) -> tuple[str, str]:
+    """The score of a data set and its name: in excess where the truth is known."""
+    known = "excess_nats" in frame and bool(frame["excess_nats"].notna().any())
+    return ("excess_nats", "excess NLL, nats") if known else ("nll_full_nats", "NLL, nats")
 
 
 def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from repro.errors import MissingResult
-from repro.figures.energies import draw_energies
+from repro.figures.energies import draw_energies, figure_3d
 from repro.figures.energy_optimisers import (
     draw_optimisers,
     fates,
@@ -57,7 +57,7 @@ def test_the_gaussian_line_is_its_best_start() -> None:
 def test_the_table_has_means_counts_and_published_numbers(published: Any) -> None:
     table = table_energies(ROWS, published)
     lines = {(line[1], line[2]): line for line in table.rows}
-    planar = lines["planar", "8"]
+    planar = lines["planar", 8]
     assert planar[4] == pytest.approx((-1.78, 0.01))
     assert planar[6:9] == pytest.approx((3, 1.0, 0.81))
     assert planar[9:] == ((3, 3), (0, 3), -0.2, -1.109)
@@ -90,6 +90,12 @@ def test_everything_is_drawn(published: Any, tmp_path: Any) -> None:
     paths = save_products(draw_energies(Material(ROWS, arrays, published, ["A note."])), tmp_path)
     assert {path.name for path in paths} >= {"figure_3.png", "figure_3d.pdf", "table_energies.md"}
     assert all(path.stat().st_size for path in paths)
+
+
+def test_what_is_no_free_energy_is_not_drawn_as_one(published: Any) -> None:
+    panels = figure_3d([row("nice_orthogonal_scaled", 2, 1, -1.0)], published).axes
+    drawn = [line.get_ydata() for line in panels[0].lines if line.get_marker() == "+"]
+    assert not any(len(values) for values in drawn)
 
 
 def test_a_runs_fate(tmp_path: Any, published: Any) -> None:

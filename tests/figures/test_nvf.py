@@ -20,7 +20,7 @@ from repro.figures.nvf_tabular import (
     table_2,
 )
 from repro.figures.nvf_times import draw_times, times_table
-from repro.figures.nvf_toy import draw_toy, figure_scores, toy_table
+from repro.figures.nvf_toy import draw_toy, figure_densities, figure_scores, toy_table
 from repro.figures.published import load_published
 from repro.figures.tabular_gaussian import gaussian_table
 from repro.report.statistics import mean_interval
@@ -165,6 +165,16 @@ def test_slopes_stand_beside_the_formula() -> None:
     assert values["n"] == 3
 
 
+def test_the_table_of_slopes_names_limits_in_words_and_by_their_size() -> None:
+    rows = [row(arm, {"name": "two_modes"}, {}) for arm in ("nf_slope_10", "nf_slope_3", "nf")]
+    for one in rows:
+        one["config"]["data"] |= {"distance": 1.0, "sigma": 0.5}
+    text = slopes_table(density_frame(rows)).to_markdown()
+    places = [text.index(f"| {name} ") for name in ("NF", "NF, slope at most 3",
+                                                    "NF, slope at most 10")]  # fmt: skip
+    assert places == sorted(places)
+
+
 def test_limits_of_the_slope_are_listed_by_their_size() -> None:
     rows = [row(f"nf_slope_{k}", {"name": "two_modes"}, {}) for k in (1, 10, 100, 3)]
     rows += [row(arm, {"name": "two_modes"}, {}) for arm in ("nvf_slope_1", "nvf", "nvf_summed")]
@@ -192,8 +202,9 @@ def test_each_figure_explains_what_it_draws_itself() -> None:
 
 
 def test_many_panels_of_scores_stand_in_rows_of_three() -> None:
-    rows = [row("nvf", {"name": name}, {"nll_full_nats": 0.1, "parameters": 9}, length=4, hidden=4)
-            for name in ("moons", "gaussians", "circles", "swiss_roll", "pinwheel")]  # fmt: skip
+    rows = [row("nvf", {"name": name}, {"nll_full_nats": 0.1, "parameters": 9}, length=4, hidden=k)
+            for name in ("moons", "gaussians", "circles", "swiss_roll", "pinwheel")
+            for k in (4, 8)]  # fmt: skip
     figure = figure_scores(density_frame(rows))
     places = [ax.get_position() for ax in figure.axes]
     assert len({round(place.x0, 6) for place in places}) == 3
@@ -202,6 +213,28 @@ def test_many_panels_of_scores_stand_in_rows_of_three() -> None:
     figure.draw_without_rendering()
     [legend] = figure.legends
     assert legend.get_window_extent().x0 > 0
+
+
+def test_models_of_one_size_stand_in_lines_of_their_own() -> None:
+    rows = [row(arm, {"name": name}, {"nll_full_nats": 0.1, "parameters": 9}, length=4, hidden=4)
+            for name in ("moons", "pinwheel") for arm in ("nf", "nvf", "mixture")]  # fmt: skip
+    figure = figure_scores(density_frame(rows))
+    first, second = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == [
+        "NF", "NVF", "mixture of flows, exact"
+    ]  # fmt: skip
+    assert not any(label.get_text() for label in second.get_yticklabels())
+    assert not figure.legends
+
+
+def test_densities_of_one_size_share_one_picture_of_the_data() -> None:
+    rows = [one for one in toy_rows() if one["config"]["data"]["name"] == "moons"]
+    sizes = [[one["config"]["model"][key] for key in ("length", "hidden")] for one in rows]
+    kept = [one for one, size in zip(rows, sizes, strict=True) if size == min(sizes)]
+    figure = figure_densities(density_frame(kept), toy_arrays)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[0] == "training points"
+    assert len(titles) == 1 + len({r["arm"] for r in kept})
 
 
 def test_toy_gains_are_paired_with_the_matched_flow() -> None:
