@@ -102,12 +102,18 @@ def quantity(claim: Claim) -> str:
         "all": joined,
         "count": len(names),
         **claim.test.arguments,
+        "along": _key_in_words(str(claim.test.arguments.get("along", ""))),
     }
     text = QUANTITIES[claim.test.name].format(*names, **extra)
     for word in ("below", "above"):
         if word in claim.test.arguments and claim.test.name.startswith("share"):
             text += f", {word} {claim.test.arguments[word]:g}"
     return text
+
+
+def _key_in_words(key: str) -> str:
+    """A dotted config key without its section, as words."""
+    return key.rpartition(".")[2].replace("_", " ")
 
 
 def interval(one: Judgement) -> str:

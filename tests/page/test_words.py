@@ -71,6 +71,12 @@ def test_an_exact_count_has_no_decimals_and_no_interval():
     assert (line.ours, line.interval) == ("5", DASH)
 
 
+def test_a_trend_names_its_key_in_words():
+    test = Primary("trend", ("a",), {"along": "model.flow_length"})
+    claim = replace(judged().claim, test=test)
+    assert words.quantity(claim) == "slope of a along flow length"
+
+
 def test_every_statistic_has_words():
     from repro.claims.registry import STATISTICS
 
