@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import StrMethodFormatter
 
 from repro.figures.arms import by_data_seed, differences, lost_notes, task_rows
 from repro.figures.error_bars import draw_values
@@ -33,7 +34,7 @@ MEASURES = {
     "same_choice": "share of runs where both rules agree",
 }
 RECOVERED = Layout(panel=(1.6, 1.6), gap=(0.2, 0.0), left=0.15, right=0.15, top=0.3, bottom=0.12)
-SPECTRUM = Layout(panel=(2.2, 2.1), gap=(0.55, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.42)
+SPECTRUM = Layout(panel=(2.2, 2.1), gap=(0.7, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.42)
 
 
 def draw_gin(given: Material) -> Iterator[Product]:
@@ -99,13 +100,15 @@ def figure_spectrum(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()
         "over the third of them, a mark a data seed. Right: correlation of the two chosen latents "
         "with the true sources, chosen by standard deviation (sd) or by mutual information with "
         "the cluster (MI); the dashed line is the mean of the best two observed dimensions, "
-        "chosen by the true sources. Bars: means with 95 % intervals over data seeds.",
+        "chosen by the true sources. Full marks: means with their 95 % intervals over data seeds.",
         *notes,
     ]
     figure, axes = titled_page(SPECTRUM, 3, "How much each latent varies", foot)
     _draw_spectra(axes[0], rows)
     _draw_marks(axes[1], rows, {"gap": ""})
     axes[1].set_yscale("log")
+    for axis in (axes[1].yaxis.set_major_formatter, axes[1].yaxis.set_minor_formatter):
+        axis(StrMethodFormatter("{x:g}"))
     axes[1].set_ylabel("second / third standard deviation")
     _draw_marks(axes[2], rows, {"mcc": "by sd", "mcc_information": "by MI"})
     axes[2].set_ylabel("MCC (higher is better)")

@@ -85,7 +85,9 @@ def figure_interpolations(
             ("from class to class, the noise held", kept(line["row"], load_arrays, "morphs")),
         ]
     ]
-    said = ["Straight lines in the latent space, decoded; the ends on the left are real images."]
+    said = [
+        "Straight lines in the latent space, decoded; in the left panel both ends are real images."
+    ]
     title = f"iFlow on {DATASETS[line['dataset']]}: interpolation"
     return sheet_page(panels, title, INTERPOLATION, [*said, *notes], size=(3.1, 1.75))
 

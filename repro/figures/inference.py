@@ -16,7 +16,7 @@ from repro.figures.lost import lost_sentences
 from repro.figures.material import Material, Product
 from repro.figures.rows import records
 from repro.figures.style import INK, MUTED, Layout, page_title, panel_page, styled
-from repro.figures.tables import MINUS, Cell, Column, Table
+from repro.figures.tables import MINUS, Cell, Column, Table, show_number
 from repro.report.statistics import Interval, mean_interval
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -29,7 +29,7 @@ MAPS = {
     "flow": "local flow",
 }  # fmt: skip
 COLUMNS = (
-    Column("encoder", "encoder"), Column("gap", "gap"),
+    Column("encoder", "encoder (outputs of its maxout layer)"), Column("gap", "gap"),
     Column("mean", "mean (nats)", "number", 3),
     Column("images", "95 % interval over images", "interval", 3),
     Column("seeds", "95 % interval over model seeds", "interval", 3),
@@ -129,8 +129,9 @@ def figure_gaps(found: Sequence[Arrays], notes: Sequence[str] = ()) -> Figure:
     """
     gaps = per_image(found)
     foot = [
-        "Left: bars are 95 % bootstrap intervals over images. Right: every image and model seed, "
-        "the jointly trained encoder.",
+        "Left: mean gaps, with 95 % bootstrap intervals over images of the approximation gap and "
+        "of the whole. Right: every image and model seed, the jointly trained encoder; dashed: "
+        "both gaps alike.",
         *notes,
     ]
     figure, [[bars, points]] = panel_page(LAYOUT, 1, 2, foot)
@@ -230,7 +231,8 @@ def _label(encoder: str) -> str:
 
 def _grid_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     worst = max(row["metrics"]["grid_spacing_error"] for row in rows)
+    mean = show_number(float(np.mean([row["metrics"]["log_p"] for row in rows])), 2)
     return [
-        f"On a grid twice as coarse no log p differs by more than {worst:.1e} nats. Mean log p of "
-        f"the images: {np.mean([row['metrics']['log_p'] for row in rows]):.2f} nats."
+        f"On a grid twice as coarse no log p differs by more than {worst:.2g} nats. Mean log p of "
+        f"the images: {mean} nats."
     ]

@@ -172,7 +172,7 @@ def figure_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> 
     page_title(figure, "Bits per dimension of test images", down=0.12)
     for ax, (dataset, bits) in zip(axes[0], sets, strict=True):
         _draw_set(ax, frame, published, dataset, bits)
-    axes[0][0].set_ylabel("bits per dimension")
+    axes[0][0].set_ylabel("bits per dimension (lower is better)")
     return figure
 
 
@@ -298,4 +298,4 @@ def _labels(named: Mapping[str, float], shown: Sequence[float]) -> list[tuple[fl
             groups[-1][1].append(name)
         else:
             groups.append(([value], [name]))
-    return [(sum(heights) / len(heights), ", ".join(names)) for heights, names in groups]
+    return [(sum(heights) / len(heights), ", ".join(reversed(names))) for heights, names in groups]

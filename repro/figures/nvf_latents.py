@@ -110,7 +110,9 @@ def figure_4(rows: Rows, notes: Sequence[str] = ()) -> Figure:
                         label=LABELS[likelihood])  # fmt: skip
         floor = mean(chosen(frame, dataset=dataset), "frechet_floor")
         if floor is not None:
-            ax.axhline(floor, color="#8a8a8a", linewidth=0.7, linestyle=":", label="real images")
+            ax.axhline(
+                floor, color="#8a8a8a", linewidth=0.7, linestyle=":", label="floor: real images"
+            )
         ax.set_title(DATASETS[dataset])
         ax.set_xticks(range(len(LATENTS)), LATENTS)
         ax.set_xlim(-0.4, len(LATENTS) - 0.6)

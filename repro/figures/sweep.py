@@ -98,7 +98,8 @@ def table_mcc(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
         start = (layers, model, measure, spell_point(point))
         lines += _lines(start, values, theirs)
         shown += theirs
-    for layers, values in _paired(frame, found):
+    pairs = list(_paired(frame, found))
+    for layers, values in pairs:
         theirs = published_5d(published, "iflow_minus_ivae", (dim, layers), "mcc_difference")
         lines += _lines((layers, "iflow_minus_ivae", "mcc", None), values, theirs)
         shown += theirs
@@ -106,7 +107,7 @@ def table_mcc(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
         title=f"MCC and energy of {dim}D sources over data seeds",
         columns=COLUMNS,
         rows=tuple(sorted(lines, key=lambda line: int(str(line[0])))),
-        notes=(*scored_notes(frame), *energy_notes(frame, dim), *_method_notes(),
+        notes=(*scored_notes(frame), *energy_notes(frame, dim), *_method_notes(bool(pairs)),
                *diverged_notes(frame, MODEL_LABELS), *model_seed_notes(frame), *remarks(shown),
                *baseline_notes(rows), *notes),
         source="published: the papers' texts and released files; ours: the stored rows",
@@ -187,13 +188,16 @@ def _seed_line(line: dict[Any, Any]) -> tuple[Cell, ...]:
     return tuple(values.get(column.key) for column in SEED_COLUMNS)
 
 
-def _method_notes() -> tuple[str, ...]:
+def _method_notes(compared: bool) -> tuple[str, ...]:
+    paired = (
+        f"iFlow {MINUS} iVAE is paired over the data seeds that both models finished, each "
+        "model at its headline."
+    )
     return (
         "n counts data seeds. 95 % intervals: Student-t for n up to 30, a seeded BCa bootstrap "
         "above. Our sds have ddof 1.",
         f"ours {MINUS} published: Welch's t interval from both means, sds and n, as if the "
         "published runs were independent of ours; where no sd is published, the published mean "
         "is taken as exact.",
-        f"iFlow {MINUS} iVAE is paired over the data seeds that both models finished, each "
-        "model at its headline.",
+        *([paired] if compared else []),
     )
