@@ -26,7 +26,10 @@ FATES = {"both modes": "#0072B2", "uneven modes": "#E69F00", "one mode": "#D55E0
          "diverged": "#5f5f5f"}  # fmt: skip
 LAYOUT = Layout(panel=(2.5, 1.9), gap=(0.45, 0.3), left=0.55, right=0.1, top=0.8, bottom=0.5)
 TOP = 1.0  # nats
-MODES = "Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %."
+MODES = (
+    "Both modes: the rarer has at least 40 % of the mass; one mode: less than 6 %; uneven modes: "
+    "what lies between."
+)
 EXPLANATION = (
     f"A dot a run. {MODES} Lines: the optimum{{}}. Diverged runs, and those above {TOP:g} nat, "
     "stand at the top."
