@@ -278,7 +278,7 @@ def _score_page(
         ax.remove()
     for ax, data in zip(axes, names, strict=False):
         ax.set_title(DATA.get(data, data))
-    page_title(figure, "Toy densities against the truth")
+    page_title(figure, "Scores of the toy densities")
     return figure, lines, axes[: len(names)]
 
 
