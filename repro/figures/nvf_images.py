@@ -289,7 +289,7 @@ def _draw_set(
 
 
 def _labels(named: Mapping[str, float], shown: Sequence[float]) -> list[tuple[float, str]]:
-    """A height and the names that stand there, those that would overlap on one line."""
+    """A height and the names that stand there, those that would overlap on one line, top first."""
     room = 0.04 * (max(shown) - min(shown)) if shown else 0.0
     groups: list[tuple[list[float], list[str]]] = []
     for name, value in sorted(named.items(), key=lambda pair: pair[1]):

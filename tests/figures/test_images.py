@@ -101,7 +101,7 @@ def test_names_that_would_overlap_share_a_line():
     named = {"Glow": 1.05, "RealNVP": 1.06, "NVF": 0.78}
     assert nvf_images._labels(named, [0.78, 1.06]) == [
         (0.78, "NVF"),
-        (pytest.approx(1.055), "Glow, RealNVP"),
+        (pytest.approx(1.055), "RealNVP, Glow"),
     ]
     assert len(nvf_images._labels(named, [1.0, 1.06])) == 3
 
