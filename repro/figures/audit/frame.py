@@ -26,6 +26,10 @@ CHANGES = {  # words for readers of arms whose names do not speak for themselves
     "xi_only": "softplus on one alone",
     "sigmoid5": "sigmoid times 5",
     "reshuffle": "fresh order an epoch",
+    "repeated": "one mixing matrix",
+    "centered": "centred sources",
+    "own_data": "data of iVAE's authors",
+    "authors_config_own_data": "authors' config and data",
 }
 RUN = ["layers", "data_seed", "model_seed"]
 
