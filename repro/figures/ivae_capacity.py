@@ -59,7 +59,7 @@ def table_1(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> T
     lines: list[tuple[Cell, ...]] = []
     shown = []
     for (layers, hidden), ours in _means(frame).items():
-        theirs = _published(published, dim, layers, hidden)
+        theirs = published_width(published, dim, layers, hidden)
         shown += [(PAPER, theirs)] if theirs else []
         lost = (frame["layers"] == layers) & (frame["hidden"] == hidden) & ~frame["done"]
         lines.append((
@@ -87,7 +87,7 @@ def figure_capacity(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = 
     widths = sorted({hidden for _, hidden in means})
     for place, hidden in enumerate(widths):
         drawn = [layers for layers, width in means if width == hidden]
-        theirs = {k: one for k in drawn if (one := _published(published, dim, k, hidden))}
+        theirs = {k: one for k in drawn if (one := published_width(published, dim, k, hidden))}
         _draw_width(ax, means, theirs, hidden, place - (len(widths) - 1) / 2)
     again = published_means(published, "ivae", dim, depths)
     if again:
@@ -150,7 +150,10 @@ def _means(frame: pd.DataFrame) -> dict[tuple[int, int], Interval]:
     return {key: mean_interval(one.to_numpy()) for key, one in found.items() if len(one)}
 
 
-def _published(published: pd.DataFrame, dim: int, layers: int, hidden: int) -> Published | None:
+def published_width(
+    published: pd.DataFrame, dim: int, layers: int, hidden: int
+) -> Published | None:
+    """Li et al.'s mean MCC of iVAE at a mixing depth and hidden width, if Table 1 has it."""
     return find_published(
         published, paper=PAPER, experiment=EXPERIMENT, model="ivae", dim=dim, layers=layers,
         hidden=hidden, metric="mcc",

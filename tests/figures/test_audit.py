@@ -30,7 +30,7 @@ def row(arm, data_seed, mcc, model="ivae", model_seed=1, layers=3, dim=5, **metr
     return {
         "task": "identifiability", "arm": arm, "id": arm, "status": "done", "arrays": None,
         "data_seed": data_seed, "model_seed": model_seed,
-        "config": {"data": {"dim": dim, "layers": layers}, "model": {"name": model},
+        "config": {"data": {"dim": dim, "layers": layers}, "model": {"name": model, "hidden": 50},
                    "training": {"arm": arm}},
         "metrics": {"mcc": mcc, "mcc_posterior_mean": mcc, "mcc_within_segment": mcc / 2,
                     "correlations": [mcc, 0.01], "updates": 100, "parameters": 7,
@@ -206,6 +206,7 @@ def test_depths_without_a_lead_have_one_panel_and_res_means_beside_them(publishe
     [left] = figure.axes
     drawn = {tuple(line.get_ydata()): line.get_label() for line in left.lines}
     assert drawn[0.4762, 0.4295, 0.3582] == "iVAE, [Re]"
+    assert drawn[0.4964, 0.4782, 0.4521] == "iVAE, Li et al. 2020"  # Table 1, width 50
     foot = " ".join(text.get_text() for text in figure.texts)
     assert "no training" not in foot  # no baseline is drawn
     assert "5D is inferred" in " ".join(foot.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from repro.figures.baselines import baseline_means, baseline_notes, join_baselin
 from repro.figures.compared import PAPERS, RE_PAPER, remarks
 from repro.figures.depth import published_means
 from repro.figures.error_bars import reach
+from repro.figures.ivae_capacity import PAPER, published_width
 from repro.figures.material import Material, Product
 from repro.figures.published import Published
 from repro.figures.rows import Rows, layers_in
@@ -37,6 +39,8 @@ BARS = (
 LEADS = "A lead is taken on the data seeds that both have."
 UNTRAINED = "Grey lines need no training."
 DASHED = (0, (3, 2))
+MARKS = {RE_PAPER: "D", PAPER: "^"}
+Theirs: TypeAlias = dict[tuple[str, str], dict[int, Published]]  # by model and paper, by depth
 GEOMETRY = {
     "mcc_within_segment": "MCC within segments",
     "affine_r2": "R\N{SUPERSCRIPT TWO} of the best affine map",
@@ -66,7 +70,7 @@ def figure_depth_arms(
 ) -> Figure:
     """Draw the MCC of every arm by depth, and, where there is any, the lead over iVAE.
 
-    The published means of [Re] at these depths stand beside the arms that they are of.
+    The published means of [Re] and of Li et al.'s Table 1 at these depths stand beside the arms.
     """
     frame = audit_frame(rows)
     depths, arms = layers_in(frame), arms_in(frame, "ivae")
@@ -89,39 +93,41 @@ def figure_depth_arms(
     return figure
 
 
-def _remarks(
-    rows: Rows, frame: pd.DataFrame, led: bool, theirs: dict[str, dict[int, Published]]
-) -> list[str]:
+def _remarks(rows: Rows, frame: pd.DataFrame, led: bool, theirs: Theirs) -> list[str]:
     """What the figure draws, and what the published files note of it."""
     seeds, dim = set(frame["data_seed"]), _dim(frame)
     untrained = any(baseline_means(rows, dim, depth, seeds) for depth in layers_in(frame))
     said = [BARS, *([LEADS] if led else []), *([UNTRAINED] if untrained else [])]
-    shown = [(RE_PAPER, one) for found in theirs.values() for one in found.values()]
+    shown = [(paper, one) for (_, paper), found in theirs.items() for one in found.values()]
     return [" ".join(said), *remarks(shown, sds=False)]
 
 
-def _published(frame: pd.DataFrame, published: pd.DataFrame) -> dict[str, dict[int, Published]]:
-    """The means that [Re] has of a model at the depths drawn, by model."""
-    found = {
-        str(model): published_means(published, str(model), _dim(frame), layers_in(frame))
+def _published(frame: pd.DataFrame, published: pd.DataFrame) -> Theirs:
+    """The means that [Re], and for iVAE Li et al.'s Table 1, have at the depths drawn."""
+    dim, depths = _dim(frame), layers_in(frame)
+    found: Theirs = {
+        (str(model), RE_PAPER): published_means(published, str(model), dim, depths)
         for model in dict.fromkeys(frame["model"])
     }
-    return {model: means for model, means in found.items() if means}
+    ivae = [row["config"]["model"] for row in frame.loc[frame["model"] == "ivae", "row"]]
+    widths = {int(model["hidden"]) for model in ivae}
+    if len(widths) == 1:
+        cells = {layers: published_width(published, dim, layers, *widths) for layers in depths}
+        found["ivae", PAPER] = {layers: one for layers, one in cells.items() if one}
+    return {key: means for key, means in found.items() if means}
 
 
-def _draw_mccs(
-    ax: Axes, rows: Rows, frame: pd.DataFrame, theirs: dict[str, dict[int, Published]]
-) -> None:
+def _draw_mccs(ax: Axes, rows: Rows, frame: pd.DataFrame, theirs: Theirs) -> None:
     depths, arms = layers_in(frame), arms_in(frame, "ivae")
     for place, arm in enumerate(arms):
         found = {k: mean_interval(by_seed(runs(frame, arm, "mcc", k)).to_numpy()) for k in depths}
         _draw(ax, frame, arm, found, _away(place, len(arms)))
     beside = _away(len(arms), len(arms))
-    for model, means in theirs.items():
+    for (model, paper), means in theirs.items():
         ax.plot([k + beside for k in means], [one.value for one in means.values()],
-                color=MODEL_COLOURS[model], linewidth=0.8, linestyle=(0, (1, 1)), marker="D",
-                markersize=4, markerfacecolor="white", zorder=2,
-                label=f"{MODEL_LABELS[model]}, {PAPERS[RE_PAPER]}")  # fmt: skip
+                color=MODEL_COLOURS[model], linewidth=0.8, linestyle=(0, (1, 1)),
+                marker=MARKS[paper], markersize=4, markerfacecolor="white", zorder=2,
+                label=f"{MODEL_LABELS[model]}, {PAPERS[paper]}")  # fmt: skip
     join_baselines(ax, rows, _dim(frame), depths, set(frame["data_seed"]))
 
 
