@@ -11,6 +11,7 @@ from repro.claims.registry import STATISTICS
 from repro.claims.sample import Lost, Sample, matches, related, select
 from repro.claims.schema import Claim, Selection
 from repro.claims.verdict import NOT_RUN, UNDECIDED, Decision, decide, rule_p, without
+from repro.errors import ConfigError
 from repro.report.multiplicity import holm
 
 NOTHING = Estimate(NAN)
@@ -115,7 +116,10 @@ def _estimated(claim: Claim, find: FindEvidence) -> Judgement:
     if not _enough(claim, chosen, found):
         return about
     statistic = STATISTICS[claim.test.name].function
-    estimate = statistic(found, claim.decide.bound, **claim.test.arguments)
+    try:
+        estimate = statistic(found, claim.decide.bound, **claim.test.arguments)
+    except ConfigError as error:
+        raise ConfigError(f"claim {claim.id} of conf/claims, {error}") from None
     absent = tuple(sample.name for sample in chosen if not sample.points)
     return replace(about, estimate=estimate, absent=absent, decision=OPEN)
 

@@ -24,6 +24,7 @@ from repro.reading import read_yaml
 FILE_KEYS = ("shared", "claims")
 CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
 SELECTION_KEYS = tuple(field.name for field in dataclasses.fields(Selection))
+WITH_NEGLIGIBLE = ("above", "below", "differs_from")
 PLAIN_KEYS = (
     "id", "paper", "sentence", "source", "stated", "family", "n", "note", "command",
 )  # fmt: skip
@@ -43,6 +44,13 @@ SELECTION_TYPES = {
     "where": "set of key: value pairs",
     "item": "whole number",
     "log": "yes or no",
+}
+ARGUMENT_TYPES = {
+    **dict.fromkeys(("unit", "test", "along", "within", "each", "lost"), "text"),
+    **dict.fromkeys(("below", "above"), "number"),
+    **dict.fromkeys(("levels", "at"), "list"),
+    **dict.fromkeys(("paired", "log_x", "log_y"), "yes or no"),
+    "data_seed": "whole number",
 }
 NUMBER_TYPES = {"value": "number", "spread": "number", "n": "whole number", "where": "text"}
 
@@ -105,7 +113,9 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
             f"{where}: the id {raw['id']!r} is part of a link; write letters, digits, - and _"
         )
     _word(raw["paper"], known.papers, f"{where}, paper")
-    for scale in raw.get("scales", ()):
+    if raw.get("scales") == []:
+        raise ConfigError(f"{where}, scales is empty; name a scale, or leave it out")
+    for scale in raw.get("scales") or ():
         _word(scale, SCALES, f"{where}, scales")
     rows = {
         str(name): _selection(one, f"{where}, rows.{name}", known)
@@ -114,8 +124,8 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
     _refuse_relations(rows, where)
     published = raw.get("published")
     number = None if published is None else _number(published, f"{where}, published", known)
-    plain: dict[str, Any] = {key: raw[key] for key in PLAIN_KEYS if key in raw}
-    if "scales" in raw:
+    plain: dict[str, Any] = {key: raw[key] for key in PLAIN_KEYS if raw.get(key) is not None}
+    if raw.get("scales") is not None:
         plain["scales"] = tuple(raw["scales"])
     return Claim(
         rows=rows,
@@ -127,7 +137,7 @@ def _claim(raw: object, where: str, known: Known) -> Claim:
 
 
 def _selection(raw: object, where: str, known: Known) -> Selection:
-    raw = dict(_mapping(raw, where))
+    raw = {key: value for key, value in _mapping(raw, where).items() if value is not None}
     _refuse(raw, SELECTION_KEYS, where)
     for key in ("experiment", "metric"):
         if not isinstance(raw.get(key), str):
@@ -172,6 +182,7 @@ def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) 
     if name == "published":
         arguments = _published_arguments(arguments, where, known)
     _refuse(arguments, entry.arguments, where)
+    _typed(arguments, ARGUMENT_TYPES, where)
     if arguments.get("unit") is not None:
         _word(arguments["unit"], UNITS, f"{where}.unit")
     if arguments.get("along") is not None:
@@ -197,6 +208,9 @@ def _rule(raw: object, published: Number | None, where: str, known: Known) -> Ru
     if len(chosen) != 1:
         raise ConfigError(f"{where} takes one of {', '.join(COMPARISONS)}")
     [comparison] = chosen
+    for key, rules in (("of", ("within",)), ("negligible", WITH_NEGLIGIBLE)):
+        if key in given and comparison not in rules:
+            raise ConfigError(f"{where}: `{key}` goes with {', '.join(rules)}; leave it out")
     if comparison != "within":
         bound = _bound(given[comparison], published, f"{where}.{comparison}", known)
         return Rule(comparison, bound, negligible=_real(given.get("negligible"), where))
@@ -272,7 +286,7 @@ def _refuse(raw: Mapping[Any, Any], valid: Collection[str], where: str) -> None:
 
 
 def _word(word: object, valid: Collection[str], where: str) -> None:
-    if word not in valid:
+    if word not in tuple(valid):  # a list or mapping in its place has no hash
         raise ConfigError(f"{where}: {word} does not exist; {suggestion(str(word), valid)}")
 
 

@@ -88,6 +88,24 @@ def test_a_claim_is_typed(tmp_path):
         ),
         ("above: 0", "above: .nan", "nan is no number"),
         ("value: 0.5,", "value: .inf,", "value: inf is no number"),
+        ("name: paired_difference", "name: [mean]", "['mean'] does not exist"),
+        ("of: [a, b]", "of: [[a], b]", "['a'] does not exist"),
+        ("test: wilcoxon", "unit: [run]", "unit: ['run'] is no text"),
+        ("paired_difference, of: [a, b], test: wilcoxon", "share, of: a, below: few", "no number"),
+        ("paired_difference, of: [a, b], test: wilcoxon", "trend, of: a, along: [a]", "no text"),
+        (
+            "paired_difference, of: [a, b], test: wilcoxon",
+            "trend, of: a, along: task, levels: 3",
+            "levels: 3 is no list",
+        ),
+        (
+            "paired_difference, of: [a, b], test: wilcoxon",
+            "rank, of: a, data_seed: first",
+            "data_seed: 'first' is no whole number",
+        ),
+        ("source: table 1", "source: table 1\n    scales: []", "scales is empty; name a scale"),
+        ("{above: 0}", "{above: 0, of: 3}", "`of` goes with within; leave it out"),
+        ("{above: 0}", "{within: 1, of: 0, negligible: 1}", "`negligible` goes with above, below"),
     ],
 )
 def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
@@ -96,6 +114,13 @@ def test_a_mistake_names_the_claim_and_the_remedy(tmp_path, old, new, hint):
     with pytest.raises(ConfigError, match=r"claims.yaml") as error:
         read(tmp_path, text)
     assert hint in str(error.value)
+
+
+def test_a_key_without_a_value_is_as_if_left_out(tmp_path):
+    text = GOOD.replace("where: {model.name: iflow}", "where: ")
+    text = text.replace("source: table 1", "source: table 1\n    scales:\n    note:")
+    [claim] = read(tmp_path, text)
+    assert (claim.rows["a"].where, claim.scales, claim.note) == ({}, ("paper", "reduced"), "")
 
 
 def test_the_same_id_twice_is_refused_with_its_files(tmp_path):

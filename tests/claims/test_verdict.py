@@ -11,6 +11,7 @@ from repro.claims.judge import judge
 from repro.claims.registry import STATISTICS
 from repro.claims.schema import Claim, Primary, Rule, Selection
 from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED, decide, rule_p
+from repro.errors import ConfigError
 from repro.report.power import t_test_power
 
 UP = Estimate(0.3, 0.1, 0.5, 20, "data seeds", 0.01)
@@ -310,3 +311,10 @@ def test_a_selection_of_no_run_that_is_asked_for_says_so_and_has_no_command(rows
         found = judge([strange], lambda *_: make_evidence(rows))[0]
         assert (found.verdict, found.command) == (NOT_RUN, "")
         assert found.decision.reason == "none of the runs of e is what `b` selects"
+
+
+def test_an_argument_that_a_statistic_refuses_names_the_claim(rows, make_evidence):
+    test = Primary("paired_difference", ("a", "b"), {"test": "z"})
+    one = claim("F7", "ab", Rule("above", 0.0), test=test)
+    with pytest.raises(ConfigError, match=r"claim F7 of conf/claims, test: z does not exist"):
+        judge([one], lambda *_: make_evidence(rows))
