@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -241,7 +242,8 @@ class _Run:
         self.ledger.mark_stored(ticket.job)
         missing = self.ledger.missing(ticket.job)
         self.reporter.job_ended(slot.number, ticket.job, ["died"])
-        if missing and self.killed:
+        never_began = self.stopping and end["code"] == -signal.SIGTERM  # it was still starting
+        if missing and (self.killed or never_began):
             self.ledger.summary.mark(keys_of(ticket.job, missing), "stopped")
         elif missing:
             self._died(ticket, missing, end, ready)

@@ -361,6 +361,30 @@ def test_a_second_ctrl_c_ends_a_job_that_will_not_stop(
     assert store.failures(job.id) == []
 
 
+def test_ctrl_c_while_a_worker_starts_is_no_failure(
+    drive: Callable[..., subprocess.Popen[str]],
+    make_job: Callable[..., Job],
+    store: Store,
+    fake: Path,
+    until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (fake / "sitecustomize.py").write_text(
+        "import pathlib, sys, time\n"
+        "if 'repro.runner.worker' in sys.orig_argv:\n"
+        "    pathlib.Path(__file__).with_name('starting').touch()\n"
+        "    time.sleep(60)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{fake}:{os.environ['PYTHONPATH']}")
+    job = make_job()
+    process = drive([job])
+    until((fake / "starting").exists)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert json.loads(out) == {"stopped": 2, "ok": False}
+    assert store.failures(job.id) == []
+
+
 def test_a_worker_killed_while_it_starts_is_replaced(
     run: Callable[..., tuple[Summary, Recorder]],
     make_job: Callable[..., Job],
