@@ -20,7 +20,7 @@ SEED_KEYS = ("seeds", "model_seeds")
 KEPT = ("keep_arrays", "keep_model_seeds")
 SEED_LISTS = (*SEED_KEYS, *KEPT)  # keys whose commas and lists are no sweep
 OUTER_KEYS = ("experiment", "scale", "arm")
-EXAMPLE = "write KEY=VALUE, for example data.layers=4 or layers=3,4"
+EXAMPLE = "write KEY=VALUE without blanks, for example data.layers=4 or layers=3,4"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Vocabulary:
             return (_one_list(items),)  # nothing to sweep over: launcher.gpus=0,2 is one list
         if "list" not in self.keys.get(key, ""):
             items = [one for item in items for one in (item if isinstance(item, list) else [item])]
-        if not items:
+        if not items or (items == [""] and key not in self.groups):
             raise ConfigError(f"{key} has no value; write {key}=VALUE")
         return tuple(items)
 

@@ -122,8 +122,7 @@ class Verifier:
         """
         stored = list(self._stored())
         if not stored:
-            make = self.composition.told("repro run experiment=all")
-            raise MissingResult(f"nothing is stored; make rows with: {make}")
+            raise MissingResult(self._nothing_stored())
         ids = {one.row["id"] for one in stored}
         wanted = self.chosen.get("id")
         if wanted is not None and wanted not in ids:
@@ -133,6 +132,12 @@ class Verifier:
         if not found:
             raise ConfigError("no stored row has those seeds; see repro verify --all-ids")
         return found
+
+    def _nothing_stored(self) -> str:
+        scale = self.chosen.get("scale")
+        at, words = ("", "") if scale is None else (f" at scale={scale}", f" scale={scale}")
+        make = self.composition.told(f"repro run experiment=all{words}")
+        return f"nothing is stored in {self.composition.results}{at}; make rows with: {make}"
 
     def choose(self) -> Candidate:
         """One of the rows asked for: a cheap one, drawn with `draw`, or the cheapest there is.

@@ -107,8 +107,11 @@ def test_rows_without_their_data_are_not_drawn(
 
 
 def test_an_empty_store_names_the_command(shelf: Store) -> None:
-    with pytest.raises(MissingResult, match="repro run"):
+    folder = shelf.paths.results
+    with pytest.raises(MissingResult, match=rf"in {folder}; make .*: repro run experiment=all$"):
         Verifier([]).candidates()
+    with pytest.raises(MissingResult, match=r"at scale=paper; .* experiment=all scale=paper$"):
+        Verifier(["scale=paper"]).candidates()
 
 
 def test_all_ids_are_listed(shelf: Store, capsys: pytest.CaptureFixture[str]) -> None:
