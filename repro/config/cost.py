@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from repro.config.overrides import typed_keys
 from repro.config.schema import Cost
 from repro.config.tasks import rules
 from repro.errors import ConfigError
@@ -45,6 +46,12 @@ def _by_arm_or_model(
 def _times(cost: Cost, name: str, config: Mapping[str, Any]) -> float:
     if cost.times is None:
         return 1.0
+    known = typed_keys()
+    if cost.times not in known:
+        raise ConfigError(
+            f"conf/experiment/{name}.yaml: cost.times={cost.times} is not a key;"
+            f" {suggestion(cost.times, known)}"
+        )
     flat = flatten(config)
     value = flat.get(cost.times, 1)  # a model without the key costs what is stated
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,7 @@ class Vocabulary:
     ) -> None:
         self.groups = {**groups, "experiment": [*experiments, "all"]}
         self.shorthands = dict(shorthands)
-        self.keys = _typed_keys()
+        self.keys = typed_keys()
 
     def names(self) -> list[str]:
         """Every word that may stand left of the equals sign."""
@@ -205,7 +206,8 @@ def _plain(value: object) -> object:
     return value
 
 
-def _typed_keys() -> dict[str, str]:
+@functools.cache
+def typed_keys() -> dict[str, str]:
     """Every settable key and its type's spelling."""
     keys = {item.name: str(item.type) for item in dataclasses.fields(Run)}
     for section, variants in SECTIONS.items():

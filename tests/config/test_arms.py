@@ -152,6 +152,7 @@ def test_an_arm_wins_over_the_scale_and_the_command_line_over_the_arm(tree: Tree
         ("mib_per_seed", "mb_per_seed", "cost.mb_per_seed is not a key; .*mib_per_seed"),
         ("paper: re_iflow", "paper: re_flow", "paper=re_flow is not in conf/papers; .*re_iflow"),
         ("cost:\n", "cost:\n  times: model.name\n", "cost.times=model.name is no number"),
+        ("cost:\n", "cost:\n  times: model.lenth\n", "cost.times=model.lenth is not a key; .*len"),
     ],
 )
 def test_a_mistake_in_arms_is_one_message(
