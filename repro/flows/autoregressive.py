@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.flows.affine import bounded, scale_and_shift
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 from repro.flows.conditioners import ContextLayer, MaskedResidualBlock
 from repro.flows.masked_network import MaskedLinear, residual_network
 from repro.flows.spline import parameters_per_feature, rational_quadratic
@@ -31,7 +31,7 @@ class MADE(nn.Module):
         super().__init__()
         features = torch.arange(1, dim + 1)
         degrees = (torch.arange(hidden) % max(1, dim - 1) + min(1, dim - 1)).sort().values
-        self.outputs = outputs
+        self.dim, self.outputs = dim, outputs
         self.first = MaskedLinear(_mask(degrees, features))
         between = _mask(degrees, degrees)
         self.blocks = nn.ModuleList(MaskedResidualBlock(between) for _ in range(blocks))
@@ -42,9 +42,10 @@ class MADE(nn.Module):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> Tensor:
         """Map x (B, D) to (B, D, P); dropout (blocks, H, B) are scaled keep masks or None."""
+        check_rows(x, self.dim)
         added = None if self.context is None else self.context(context)
         outputs = residual_network(self._layers(), x.T, dropout, added)
-        return outputs.unflatten(0, (x.shape[-1], self.outputs)).permute(2, 0, 1)
+        return outputs.unflatten(0, (self.dim, self.outputs)).permute(2, 0, 1)
 
     def _layers(self) -> list[MaskedLinear]:
         blocks = (cast(MaskedResidualBlock, block) for block in self.blocks)

@@ -34,6 +34,12 @@ class Bijection(nn.Module):
         raise NotImplementedError
 
 
+def check_rows(x: Tensor, dim: int) -> None:
+    """Refuse what is no (B, D) tensor of `dim` features, but would broadcast or be cut to one."""
+    fits = x.dim() == 2 and x.shape[-1] == dim
+    assert fits, f"'x' must be (B, {dim}), got {tuple(x.shape)}."
+
+
 class Chain(Bijection):
     """A composition of bijections, applied first to last.
 

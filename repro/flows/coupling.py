@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from repro.flows.affine import bounded, scale_and_shift
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 from repro.flows.conditioners import Conditioner
 from repro.flows.spline import ElementwiseSpline, parameters_per_feature, rational_quadratic
 
@@ -42,6 +42,7 @@ class Split:
 
     def apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The features of x (B, D) that pass, and those that move."""
+        check_rows(x, self.dim)
         half = self.dim // 2
         one, two = (x[:, ::2], x[:, 1::2]) if self.alternate else (x[:, :half], x[:, half:])
         return (two, one) if self.swapped else (one, two)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 from repro.flows.elementwise import softplus
 
 
@@ -31,10 +31,12 @@ class Permutation(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Reorder x (B, D); the log-determinant (B,) is 0."""
+        check_rows(x, len(self.order))
         return x[:, self.order], torch.zeros_like(x[:, 0])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the order of y (B, D); the log-determinant (B,) is 0."""
+        check_rows(y, len(self.order))
         return y[:, self.back], torch.zeros_like(y[:, 0])
 
 
@@ -69,10 +71,12 @@ class DiagonalScaling(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Scale x (B, D); the log-determinant (B,) is the sum of the log-scales, sign included."""
+        check_rows(x, len(self.log_scales))
         return x * self.log_scales.exp(), self.log_scales.sum().expand(x.shape[0])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Scale y (B, D) back."""
+        check_rows(y, len(self.log_scales))
         return y * (-self.log_scales).exp(), -self.log_scales.sum().expand(y.shape[0])
 
 
@@ -102,11 +106,13 @@ class LULinear(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to L U x + b; the log-determinant (B,) is the same in every row."""
+        check_rows(x, len(self.bias))
         lower, upper, log_det = self._factors()
         return F.linear(x, lower @ upper, self.bias), log_det.expand(x.shape[0])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Solve L U x = y - b for x (B, D)."""
+        check_rows(y, len(self.bias))
         lower, upper, log_det = self._factors()
         shifted = (y - self.bias).T
         half = torch.linalg.solve_triangular(lower, shifted, upper=False, unitriangular=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 
 
 def random_orthogonal(dim: int) -> Tensor:
@@ -42,8 +42,10 @@ class Orthogonal(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Rotate x (B, D); the log-determinant (B,) is 0."""
+        check_rows(x, self.vectors.shape[-1])
         return x @ householder_product(self.vectors), torch.zeros_like(x[:, 0])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Rotate y (B, D) back; the log-determinant (B,) is 0."""
+        check_rows(y, self.vectors.shape[-1])
         return y @ householder_product(self.vectors).T, torch.zeros_like(y[:, 0])

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 
 
 class Family(nn.Module):
@@ -47,10 +47,12 @@ class Static(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to y (B, D) with log|det| (B,)."""
+        check_rows(x, self.family.dim)
         return cast(tuple[Tensor, Tensor], self.family(x, self.values))
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y (B, D) back to x (B, D) with log|det| (B,)."""
+        check_rows(y, self.family.dim)
         return self.family.inverse(y, self.values)
 
 
@@ -75,10 +77,12 @@ class Amortised(Bijection):
         self, x: Tensor, dropout: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to y (B, D) with log|det| (B,), given the context (B, C)."""
+        check_rows(x, self.family.dim)
         return cast(tuple[Tensor, Tensor], self.family(x, self._values(context)))
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y (B, D) back to x (B, D) with log|det| (B,), given the context (B, C)."""
+        check_rows(y, self.family.dim)
         return self.family.inverse(y, self._values(context))
 
     def _values(self, context: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro.flows.base import Bijection
+from repro.flows.base import Bijection, check_rows
 from repro.flows.elementwise import softplus
 
 MINIMUM_BIN = 1e-3  # share of the box that every bin keeps, in width and in height
@@ -48,6 +48,7 @@ class ElementwiseSpline(Bijection):
         return self._transform(y, inverse=True)
 
     def _transform(self, x: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
+        check_rows(x, len(self.raw))
         raw = self.raw.expand(x.shape[0], *self.raw.shape)
         y, log_slopes = rational_quadratic(x, raw, self.bound, inverse=inverse)
         return y, log_slopes.sum(dim=-1)

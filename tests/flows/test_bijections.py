@@ -182,3 +182,13 @@ def test_dropout_masks_are_applied_where_there_are_any(case):
     assert not torch.allclose(dropped, plain[0])
     matrix = jacobian(lambda v: bijection(v, masks)[0].sum(dim=0), x).permute(1, 0, 2)
     torch.testing.assert_close(torch.linalg.slogdet(matrix)[1], log_det, **TIGHT)
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("shape", [(7, "D + 1"), (7, 1), ("D",), (2, 7, "D")], ids=str)
+def test_what_has_another_shape_is_refused_and_never_broadcast_or_cut(case, direction, shape):
+    sizes = [{"D": case.dim, "D + 1": case.dim + 1}.get(size, size) for size in shape]
+    if sizes == [7, case.dim] or case.name in ("reverse", "empty_chain"):
+        pytest.skip("it is of the shape, or of any number of features")
+    with pytest.raises((AssertionError, IndexError), match=r"'x' must be \(B, |too many indices"):
+        getattr(case.make(), direction)(torch.zeros(sizes))
