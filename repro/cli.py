@@ -140,11 +140,13 @@ def figures(args: argparse.Namespace) -> int:
 
 
 def report(args: argparse.Namespace) -> int:
-    """Judges every claim and writes the report; prints its files."""
+    """Judges every claim and writes the report; prints its files, and a line on the verdicts."""
     from repro.page.command import make_report
 
-    for path in make_report(args.words, args.readme):
+    paths, verdicts = make_report(args.words, args.readme)
+    for path in paths:
         print(os.path.relpath(path))
+    print(verdicts, file=sys.stderr)
     return 0
 
 

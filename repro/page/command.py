@@ -10,17 +10,18 @@ from repro.config.schema import SCALES
 from repro.config.tree import Tree, project_root
 from repro.errors import ConfigError
 from repro.nearest import nearest
-from repro.page.content import gather
+from repro.page.content import Content, gather
 from repro.page.evidence import Shelf
 from repro.page.readme import BEGIN, EFFECTS, END, insert, parts
 from repro.page.render import effects_table, headline_table, write
+from repro.page.words import counted
 
 ABOUT = "a report is about everything that is stored"
 TAKEN = "give only scale=NAME or paths.results=DIR"
 
 
-def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
-    """Write report.html and report.md and return the paths of all that is written.
+def make_report(words: Sequence[str], readme: bool = False) -> tuple[list[Path], str]:
+    """Write report.html and report.md; the paths of all that is written, and a line on verdicts.
 
     With `readme` the tables in README.md and docs/paper-and-code.md are written too.
 
@@ -50,7 +51,17 @@ def make_report(words: Sequence[str], readme: bool = False) -> list[Path]:
         insert(_readme(), headline_table(content))
         insert(_differences(), effects_table(content), EFFECTS)
         paths += [_readme(), _differences()]
-    return paths
+    return paths, _told(content, scales)
+
+
+def _told(content: Content, scales: Sequence[str]) -> str:
+    """How many claims hold; where no row is stored, where that was and what another scale has."""
+    verdicts = counted(content.counts)
+    if content.provenance.work:
+        return verdicts
+    at = f"scale={scales[0]}" if scales else "scale=paper or reduced, whose rows decide claims"
+    hint = "" if scales else " `repro report scale=quick` judges on the rows of quick."
+    return f"{verdicts} Nothing is stored in {content.results} at {at}.{hint}"
 
 
 def _readme() -> Path:

@@ -110,6 +110,15 @@ def test_the_verb_reports_an_empty_store_without_torch(tmp_path):
     assert "scale=smoke" in text
 
 
+def test_a_report_on_an_empty_store_says_so_and_where_rows_may_be(tmp_path):
+    folder = tmp_path / "results"
+    paths, told = make_report([f"paths.results={folder}"])
+    assert [path.name for path in paths] == ["report.html", "report.md"]
+    assert f"Nothing is stored in {folder} at scale=paper or reduced" in told
+    assert "`repro report scale=quick`" in told
+    assert "have not run" in told
+
+
 @pytest.mark.parametrize("word", ["experiment=mcc_sweep", "seeds=1", "layers=3"])
 def test_words_that_choose_runs_are_refused(word):
     with pytest.raises(ConfigError, match="about everything"):
