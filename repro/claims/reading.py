@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from repro.claims.registry import STATISTICS
+from repro.claims.registry import STATISTICS, Entry
 from repro.claims.sample import UNITS
 from repro.claims.schema import COMPARISONS, REDUCTIONS, Claim, Number, Primary, Rule, Selection
 from repro.config.schema import SCALES
@@ -165,6 +165,13 @@ def _refuse_relations(rows: Mapping[str, Selection], where: str) -> None:
                 _word(other, plain, f"{where}, rows.{name}.{key}")
 
 
+def _selections(entry: Entry) -> str:
+    """How many selections a statistic takes, in words."""
+    if entry.fewest == entry.most:
+        return "one selection" if entry.most == 1 else f"{entry.most} selections"
+    return f"{entry.fewest} {'or more' if entry.most is None else f'to {entry.most}'} selections"
+
+
 def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) -> Primary:
     where = f"{where}, test"
     arguments = dict(_mapping(raw, where))
@@ -175,9 +182,8 @@ def _test(raw: object, rows: Mapping[str, Selection], where: str, known: Known) 
     for one in of:
         _word(one, rows, f"{where}.of")
     if len(of) < entry.fewest or (entry.most is not None and len(of) > entry.most):
-        most = "more" if entry.most is None else entry.most
         raise ConfigError(
-            f"{where}: {name} takes {entry.fewest} to {most} selections, and `of` names {len(of)}"
+            f"{where}: {name} takes {_selections(entry)}, and `of` names {len(of)} of them"
         )
     if name == "published":
         arguments = _published_arguments(arguments, where, known)

@@ -53,7 +53,7 @@ def test_a_claim_is_typed(tmp_path):
         ("metric: mcc, arm", "metrics: mcc, arm", "metric"),
         ("reduce: min", "reduce: mn", "min"),
         ("name: paired_difference", "name: paired_diference", "paired_difference"),
-        ("of: [a, b]", "of: [a]", "takes 2 to 2 selections"),
+        ("of: [a, b]", "of: [a]", "takes 2 selections, and `of` names 1"),
         ("of: [a, b]", "of: [a, c]", "c does not exist"),
         (", test: wilcoxon", ", tests: wilcoxon", "nearest valid name is test"),
         ("above: 0", "abov: 0", "above"),
