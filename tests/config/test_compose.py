@@ -417,7 +417,7 @@ def test_a_folder_that_cannot_be_one_is_refused(
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"file is not a folder; name another one"):
         composed(f"paths.data={tmp_path}/file/inside")
-    with pytest.raises(ConfigError, match=r"paths.spill is empty; write paths.spill=FOLDER"):
+    with pytest.raises(ConfigError, match=r"paths.spill has no value; write paths.spill=VALUE"):
         composed("paths.spill=")
     monkeypatch.setenv("REPRO_RESULTS", "")
     with pytest.raises(ConfigError, match=r"REPRO_RESULTS in the environment names a folder or"):

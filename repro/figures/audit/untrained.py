@@ -16,7 +16,7 @@ from repro.figures.style import Layout, page_title, panel_page, styled
 from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
-LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.5)
+LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.66)
 LOOKS = {
     "x": ("o", "#0072B2"),
     "pca": ("s", "#D55E00"),
