@@ -8,7 +8,8 @@ from repro.data.sources import generate
 from repro.errors import DataError
 
 DATA = {"dim": 2, "segments": 3, "points_per_segment": 20, "layers": 3, "prior": "gauss",
-        "centered": False, "noise": 0.0, "spread": "standard_deviation"}  # fmt: skip
+        "centered": False, "noise": 0.0, "spread": "standard_deviation",
+        "repeat_matrix": False}  # fmt: skip
 
 
 def test_every_point_is_on_one_side_and_every_segment_on_both():
