@@ -67,8 +67,7 @@ def test_baselines_of_another_scale_stand_beside_the_same_data_sets(tmp_path):
         for name, scale in (("audit_depth_5d", "reduced"), ("baselines", "paper"))
     )
     wanted = {cell.config["data"]["layers"] for cell in asked.cells}
-    [cell] = [c for c in made.cells if c.config["data"]["dim"] == 5
-              and c.config["data"]["layers"] == min(wanted)]  # fmt: skip
+    [cell] = [cell for cell in made.cells if cell.arm == f"5d_layers_{min(wanted)}"]
     row = {"schema": 1, "id": cell.id, "task": made.task, "data_seed": 1, "model_seed": 1,
            "status": "done", "arrays": None, "config": cell.config, "provenance": {}}  # fmt: skip
     for scale, value in (("paper", 0.5), ("reduced", 0.6)):
