@@ -249,6 +249,20 @@ def test_a_scale_with_rows_of_every_selection_decides_before_one_with_some(rows,
     assert (found.scale, found.verdict) == ("reduced", HOLDS)
 
 
+def test_a_scale_with_rows_of_every_depth_decides_before_one_with_some(make_row, make_evidence):
+    rows = [make_row(model, seed, mcc + mcc**2 * seed / 100, layers=layers)
+            for model, mcc in (("a", 0.8), ("b", 0.4)) for layers in (3, 4)
+            for seed in range(1, 5)]  # fmt: skip
+
+    def find(name, scale):
+        whole = make_evidence(rows, scale)
+        shallow = tuple(one for one in whole.rows if one["config"]["data"]["layers"] == 3)
+        return replace(whole, rows=shallow) if scale == "paper" else whole
+
+    found = judge([claim("F", "ab", Rule("above", 0))], find)[0]
+    assert (found.scale, found.verdict) == ("reduced", HOLDS)
+
+
 def test_missing_runs_are_counted_and_have_a_command(rows, make_evidence):
     stored = make_evidence(rows)
     partly = replace(stored, rows=tuple(rows[:-2]))

@@ -107,3 +107,18 @@ def test_what_the_sources_average_that_ivae_keeps(text):
     assert every.shape == (60, 5)
     shown = f"{every[every >= LOST].mean():.2f}".removeprefix("0")
     assert f"those that it keeps average {shown}" in text
+
+
+def test_what_another_model_seed_gives_iflow(text):
+    tree = Tree()
+    shelf = Shelf(tree, [f"paths.results={project_root() / 'results'}"])
+    rows = shelf.find("audit_iflow", "paper").rows
+    first, second = (
+        {row["data_seed"]: row["metrics"]["mcc"] for row in rows
+         if row["arm"] == "as_released" and row["model_seed"] == seed}
+        for seed in (1, 2)
+    )  # fmt: skip
+    assert sorted(first) == sorted(second) == list(range(1, 21))
+    means = [f"{np.mean(list(one.values())):.3f}".lstrip("0") for one in (second, first)]
+    more = spelt(np.array([second[seed] - first[seed] for seed in first]))
+    assert "(MCC {} in place of {}; {} more)".format(*means, more) in text
