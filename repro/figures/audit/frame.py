@@ -28,7 +28,7 @@ CHANGES = {  # words for readers of arms whose names do not speak for themselves
     "reshuffle": "fresh order an epoch",
     "repeated": "one mixing matrix",
     "centered": "centred sources",
-    "own_data": "data of iVAE's authors",
+    "own_data": "iVAE's data",
     "authors_config_own_data": "authors' config and data",
 }
 RUN = ["layers", "data_seed", "model_seed"]
