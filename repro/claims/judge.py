@@ -138,39 +138,30 @@ def _complete(claim: Claim, name: str, samples: Mapping[str, Sample]) -> bool:
 
 
 def _evidence(claim: Claim, experiment: str, find: FindEvidence) -> Evidence:
-    """An experiment at the first scale that has rows of every cell that is taken.
-
-    Else at the first that has some of all, or else of any, selections. Rows whose numbers are all
-    lost count where no scale has any other.
-    """
+    """An experiment at the scale that has most of what is taken, the first of equals."""
     tried = [find(experiment, scale) for scale in claim.scales]
-    taken = [_samples(claim, {experiment: one}) for one in tried]
-    for enough in (_every_cell, _every_selection, _any_selection, _any_lost):
-        for found, samples in zip(tried, taken, strict=True):
-            if enough(claim, found, samples):
-                return found
-    return tried[0]
+    return max(tried, key=lambda found: _fullness(claim, experiment, found))
+
+
+def _fullness(claim: Claim, experiment: str, found: Evidence) -> int:
+    """4: numbers of every cell that the selections ask for, as of each depth; 3: of every one.
+
+    2: of some selection; 1: runs alone whose numbers are lost; 0: nothing.
+    """
+    samples = _samples(claim, {experiment: found})
+    if all(sample.points for sample in samples.values()):
+        return 4 if _every_cell(claim, found, samples) else 3
+    if any(sample.points for sample in samples.values()):
+        return 2
+    return int(any(sample.lost for sample in samples.values()))
 
 
 def _every_cell(claim: Claim, found: Evidence, samples: Mapping[str, Sample]) -> bool:
-    """Whether each selection has a number of each cell that it asks for, as of each depth."""
     return all(
         {one.id for one in found.asked if _asks(claim.rows[name], one)}
         <= {point.row["id"] for point in sample.points}
         for name, sample in samples.items()
-    ) and _every_selection(claim, found, samples)
-
-
-def _every_selection(_: Claim, __: Evidence, samples: Mapping[str, Sample]) -> bool:
-    return all(one.points for one in samples.values())
-
-
-def _any_selection(_: Claim, __: Evidence, samples: Mapping[str, Sample]) -> bool:
-    return any(one.points for one in samples.values())
-
-
-def _any_lost(_: Claim, __: Evidence, samples: Mapping[str, Sample]) -> bool:
-    return any(one.lost for one in samples.values())
+    )
 
 
 def _samples(claim: Claim, evidence: Mapping[str, Evidence]) -> dict[str, Sample]:

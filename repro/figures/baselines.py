@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from repro.figures.rows import Rows, records
-from repro.figures.style import MUTED
+from repro.figures.style import MUTED, name_line
 from repro.figures.tables import show_number
 
 LABELS = {
@@ -70,18 +70,6 @@ def draw_baselines(ax: Axes, means: dict[str, float], names: Sequence[str] = DRA
     for place, name in enumerate(names):
         if name in means:
             name_line(ax, LABELS[name], means[name], place)
-
-
-def name_line(ax: Axes, text: str, height: float, place: int, colour: str = MUTED) -> None:
-    """Write a name on white above one end of a line across the panel: even places left.
-
-    Neighbouring lines are often close: with alternating places their names stand apart.
-    """
-    left = place % 2 == 0
-    ax.annotate(text, (0 if left else 1, height), (2 if left else -2, 1.2),
-                xycoords=("axes fraction", "data"), textcoords="offset points",
-                ha="left" if left else "right", va="bottom", size=4.8, color=colour, zorder=1.2,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # fmt: skip
 
 
 def join_baselines(

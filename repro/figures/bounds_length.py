@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from repro.figures.baselines import name_line
 from repro.figures.bounds import DASHED, PANELS
 from repro.figures.bounds_rows import (
     FLOW_COLOURS,
@@ -25,7 +24,7 @@ from repro.figures.bounds_rows import (
 from repro.figures.bounds_tables import PAPER, published_gains
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
-from repro.figures.style import MUTED, Layout, page_title, panel_page, styled
+from repro.figures.style import MUTED, Layout, name_line, page_title, panel_page, styled
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import Interval, mean_interval
 

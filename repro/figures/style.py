@@ -169,3 +169,15 @@ def rendered(figure: Figure, kind: str) -> bytes:
     with publication_style():
         figure.savefig(buffer, format=kind, metadata=METADATA[kind])
     return compact(buffer.getvalue()) if kind == "png" else buffer.getvalue()
+
+
+def name_line(ax: Axes, text: str, height: float, place: int, colour: str = MUTED) -> None:
+    """Write a name on white above one end of a line across the panel: even places left.
+
+    Neighbouring lines are often close: with alternating places their names stand apart.
+    """
+    left = place % 2 == 0
+    ax.annotate(text, (0 if left else 1, height), (2 if left else -2, 1.2),
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+                ha="left" if left else "right", va="bottom", size=4.8, color=colour, zorder=1.2,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # fmt: skip

@@ -32,6 +32,29 @@ def test_the_ids_of_the_first_published_protocols_never_change(name: str) -> Non
     assert [cell.id for cell in found.cells] == PAPER_IDS[name]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("audit_ivae", "as_released"), ("audit_ivae_data", "ivae")),
+        (("audit_ivae", "authors_config"), ("audit_ivae_data", "authors_config")),
+        (("audit_iflow_small", "hidden_32"), ("audit_ivae_data", "iflow_32")),
+        (("ivae_capacity", "hidden_50"), ("audit_repeated_matrix", "ivae")),
+        (("audit_repeated_matrix", "ivae_repeated"), ("audit_ivae_data", "ivae_repeated")),
+    ],
+    ids=str,
+)
+def test_what_two_audits_both_ask_for_is_run_once(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    first, second = (
+        {cell.id for cell in compose_tree(Tree(), [f"experiment={name}", "scale=paper"])[0].cells
+         if cell.arm == arm}
+        for name, arm in (one, other)
+    )  # fmt: skip
+    assert first & second in (first, second)
+    assert first
+
+
 def test_a_stored_config_has_the_id_under_which_it_is_stored() -> None:
     if not STORED.is_file():
         pytest.skip("the shipped rows are not in this copy")

@@ -37,7 +37,7 @@ BARS = (
     "above)."
 )
 LEADS = "A lead is taken on the data seeds that both have."
-UNTRAINED = "Grey lines need no training."
+UNTRAINED = "Grey lines need no training; they are of the papers' data."
 DASHED = (0, (3, 2))
 MARKS = {RE_PAPER: "D", PAPER: "^"}
 Theirs: TypeAlias = dict[tuple[str, str], dict[int, Published]]  # by model and paper, by depth

@@ -53,19 +53,19 @@ def arms_in(frame: pd.DataFrame, first: str | None = None) -> list[str]:
 
 def spell(arm: str) -> str:
     """An arm's name for readers: its model, its width and its change, as far as it names them."""
-    first, _, rest = arm.partition("_")
     if arm in CHANGES:
         return CHANGES[arm]
+    first, _, rest = arm.partition("_")
     if first == "hidden" and rest.isdigit():
         return f"width {rest}"
     if first not in MODEL_LABELS:
         return arm.replace("_", " ")
     width, _, change = rest.partition("_")
-    if width.isdigit() and (not change or change in CHANGES):
-        rest = f"hidden_{width}"
+    if width.isdigit() and change in ("", *CHANGES):
+        parts = [f"width {width}", CHANGES.get(change, "")]
     else:
-        change = ""
-    return ", ".join([MODEL_LABELS[first], *(spell(part) for part in (rest, change) if part)])
+        parts = [spell(rest)]
+    return ", ".join(part for part in (MODEL_LABELS[first], *parts) if part)
 
 
 def runs(frame: pd.DataFrame, arm: str, metric: str, layers: int | None = None) -> pd.Series:
