@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Large blocks stay with the process instead of going back to the system after every step, and lie
@@ -21,6 +22,7 @@ THREAD_COUNTS = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+_IDLE_LOAD = 0.7  # what a machine at rest, or this command's own start, may show
 
 
 def cores() -> int:
@@ -68,3 +70,23 @@ class LocalOptions:
         common = {**WORKER_ENVIRONMENT, **dict.fromkeys(THREAD_COUNTS, str(share))}
         shown = self.dealt or ("",) * self.workers
         return [{**common, "CUDA_VISIBLE_DEVICES": gpu} for gpu in shown]
+
+
+def crowding(environments: Sequence[Mapping[str, str]]) -> str | None:
+    """Returns what to say where the workers' threads would share cores with other processes.
+
+    A worker's threads wait for each other at every operation, so one of them without a core stops
+    them all: two runs of two threads each on two cores lose more than nine tenths of their speed.
+    None where each worker has one thread or a GPU, and where the cores suffice for all.
+    """
+    threads = sum(int(one[THREAD_COUNTS[0]]) for one in environments)
+    several = threads > len(environments)
+    if not several or environments[0]["CUDA_VISIBLE_DEVICES"] or not hasattr(os, "getloadavg"):
+        return None
+    busy = os.getloadavg()[0]
+    if busy + threads <= cores() + _IDLE_LOAD:
+        return None
+    return (
+        f"Other processes keep about {busy:.1f} of {cores()} cores busy, and this run's workers "
+        f"have {threads} threads, which wait for each other; threads=1 is faster here."
+    )

@@ -17,7 +17,7 @@ from repro.runner import protocol
 from repro.runner.durations import counted
 from repro.runner.execute import tidy
 from repro.runner.interrupts import interrupts
-from repro.runner.launch import LocalOptions
+from repro.runner.launch import LocalOptions, crowding
 from repro.runner.ledger import Ledger, halves, keys_of, part
 from repro.runner.locking import check_locks
 from repro.runner.process import Inbox, Message, WorkerProcess, exit_reason
@@ -106,6 +106,8 @@ class _Run:
         had = self.ledger.summary.had
         if had:
             self.reporter.note(f"{counted(had, 'seed')} done before.")
+        if environments and (warning := crowding(environments)):
+            self.reporter.note(warning)
 
     def _environments(self) -> list[dict[str, str]]:
         wanted = [ticket.job.options for ticket in self.queue]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from repro.jobs import Job
-from repro.runner import local, memory
-from repro.runner.launch import LocalOptions, cores
+from repro.runner import launch, local, memory
+from repro.runner.launch import LocalOptions, cores, crowding
 from repro.runner.local import run_local
 from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
@@ -462,3 +462,45 @@ def test_threads_are_shared_out_and_gpus_are_shown_one_each() -> None:
     assert only["OMP_NUM_THREADS"] == "3"
     (only,) = LocalOptions().environments(threads=5)
     assert only["OMP_NUM_THREADS"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "gpus", "load", "warned"),
+    [
+        (1, 4, (), 3.2, True),
+        (2, 2, (), 1.5, True),
+        (1, 4, (), 0.2, False),  # a core for every thread
+        (4, 1, (), 3.2, False),  # threads of their own wait for nobody
+        (1, 4, ("0",), 3.2, False),
+    ],
+)
+def test_threads_that_would_wait_for_other_processes_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    threads: int,
+    gpus: tuple[str, ...],
+    load: float,
+    warned: bool,
+) -> None:
+    monkeypatch.setattr(launch, "cores", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    options = LocalOptions(workers=workers, threads=threads, gpus=gpus)
+    warning = crowding(options.environments())
+    assert bool(warning) == warned
+    if warning:
+        assert f"about {load} of 4 cores" in warning
+        assert "threads=1" in warning
+
+
+def test_a_run_on_a_crowded_machine_says_so(
+    monkeypatch: pytest.MonkeyPatch, store: Store, make_job: Callable[..., Job], fake: Path
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (64.0, 0.0, 0.0))
+    said: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, line: str) -> None:
+            said.append(line)
+
+    run_local([make_job()], store, LocalOptions(threads=2), Listener())
+    assert any("threads=1 is faster" in line for line in said)
