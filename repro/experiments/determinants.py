@@ -14,7 +14,7 @@ from repro.experiments.untrained import seed_by_seed
 from repro.flows.autoregressive import AutoregressiveAffine
 from repro.flows.base import Bijection, Chain
 from repro.flows.conditioners import Conditioner, Perceptron
-from repro.flows.convolution import CircularConvolution
+from repro.flows.convolution import Convolution
 from repro.flows.coupling import AffineCoupling, Split, VolumePreservingCoupling
 from repro.flows.linear import DiagonalScaling, LULinear, Permutation
 from repro.flows.nice import Nice
@@ -48,7 +48,7 @@ FLOWS: dict[str, Callable[[int], Bijection]] = {
     "orthogonal": Orthogonal,
     "sylvester": lambda dim: Static(Sylvester(dim, 1)),
     "autoregressive": lambda dim: AutoregressiveAffine(dim, 16, 1),
-    "convolution": lambda dim: Static(CircularConvolution(dim, 1)),
+    "convolution": lambda dim: Static(Convolution(dim, 1)),
 }
 
 

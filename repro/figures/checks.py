@@ -1,4 +1,4 @@
-"""Exact checks: determinant identities, and circular convolution against its dense matrix."""
+"""Exact checks: determinant identities, and convolution against its dense matrix."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ CHECKED = {
     "general_log_det_error": "log|det|, any kernel",
     "gradient_error": "its gradient",
 }
+ENDS = {"circular": "circular", "symmetric": "mirrored at both ends"}  # by arm
 EXACT, EXACT_CONVOLUTION = 1e-8, 1e-5  # what the claims allow
 ZERO = 1.2e-17  # where an error of nothing at all is drawn
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito
@@ -55,12 +56,13 @@ def draw_determinants(given: Material) -> Iterator[Product]:
 
 
 def draw_circulant(given: Material) -> Iterator[Product]:
-    """Yield the figure and the table of circular convolution.
+    """Yield a figure for each arm and the table of convolution.
 
     Raises: MissingResult where there is no row.
     """
     stored = task_rows(given.rows, "circulant", "circular_convolution")
-    yield "figure_convolution", figure_circulant(stored, given.notes)
+    for arm, own in _by_arm(stored).items():
+        yield f"figure_{arm}", figure_circulant(own, given.notes)
     yield "table_convolution", table_circulant(stored, given.notes)
 
 
@@ -138,7 +140,7 @@ def table_determinants(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] =
 
 @styled
 def figure_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Figure:
-    """Draw errors against the dense matrix, and times, by the kernel's length."""
+    """Draw one arm's errors against the dense matrix, and its times, by the kernel's length."""
     evaluation = rows[0]["config"]["evaluation"]
     exponents = [row["metrics"]["exponent"] for row in rows]
     foot = [
@@ -151,7 +153,7 @@ def figure_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = (
         *notes,
     ]
     figure, [left, right] = titled_page(
-        EVEN, 2, "Circular convolution by the Fourier transform", foot
+        EVEN, 2, f"Convolution, {ENDS[rows[0]['arm']]}, by the Fourier transform", foot
     )
     for (key, name), colour in zip(CHECKED.items(), COLOURS, strict=True):
         worst = np.max([row["metrics"]["by_size"][key] for row in rows], axis=0)
@@ -196,26 +198,36 @@ def _draw_times(ax: Axes, rows: Sequence[Mapping[str, Any]], exponent: float) ->
 
 
 def table_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Table:
-    """Build the table of circular convolution by length: errors over seeds, and times."""
-    evaluation = rows[0]["config"]["evaluation"]
-    fast = np.median([row["metrics"]["time"]["fast_seconds"] for row in rows], axis=0)
-    times = dict(zip(evaluation["time_sizes"], fast, strict=True))
-    dense = np.median([row["metrics"]["time"]["dense_seconds"] for row in rows], axis=0)
-    slow = dict(zip(evaluation["dense_sizes"], dense, strict=True))
-    lines = []
-    for place, size in enumerate(evaluation["sizes"]):
-        worst = [max(row["metrics"]["by_size"][key][place] for row in rows) for key in CHECKED]
-        line: list[Cell] = [size, *map(_exponent, worst), _micro(times.get(size))]
-        lines.append((*line, _micro(slow.get(size)), len(rows)))
+    """Build the table of convolution by arm and length: errors over seeds, and times."""
+    lines = [line for own in _by_arm(rows).values() for line in _lines(own)]
     columns = (
+        Column("arm", "ends", labels=ENDS),
         Column("size", "length", "count"),
         *(Column(key, name) for key, name in CHECKED.items()),
         Column("fast", "microseconds, Fourier", "number", 1),
         Column("dense", "microseconds, dense", "number", 1),
         Column("n", "seeds", "count"),
     )
-    title = "Circular convolution against its dense matrix: largest errors, median times"
+    title = "Convolution against its dense matrix: largest errors, median times"
     return Table(title, columns, tuple(lines), tuple(notes))
+
+
+def _by_arm(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found = {arm: [row for row in rows if row.get("arm") == arm] for arm in ENDS}
+    return {arm: own for arm, own in found.items() if own}
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Cell, ...]]:
+    """Yield an arm's lines, one a length."""
+    evaluation = rows[0]["config"]["evaluation"]
+    fast = np.median([row["metrics"]["time"]["fast_seconds"] for row in rows], axis=0)
+    times = dict(zip(evaluation["time_sizes"], fast, strict=True))
+    dense = np.median([row["metrics"]["time"]["dense_seconds"] for row in rows], axis=0)
+    slow = dict(zip(evaluation["dense_sizes"], dense, strict=True))
+    for place, size in enumerate(evaluation["sizes"]):
+        worst = [max(row["metrics"]["by_size"][key][place] for row in rows) for key in CHECKED]
+        line: list[Cell] = [rows[0]["arm"], size, *map(_exponent, worst), _micro(times.get(size))]
+        yield (*line, _micro(slow.get(size)), len(rows))
 
 
 def _exponent(value: float) -> str:

@@ -19,16 +19,26 @@ from repro.report.statistics import mean_interval
 ARMS = {
     "affine": "affine",
     "convolution": "convolution",
+    "convolution_symmetric": "mirrored\nconvolution",
     "stack": "stack",
+    "stack_symmetric": "mirrored\nstack",
     "affine_large": "affine,\nlarge",
     "convolution_large": "convolution,\nlarge",
 }
-TITLE = "Circular convolutions and affine couplings as densities"
-RIVAL = {"convolution": "affine", "stack": "affine", "convolution_large": "affine_large"}
+TITLE = "Convolutions and affine couplings as densities"
+RIVAL = {
+    "convolution": "affine",
+    "convolution_symmetric": "affine",
+    "stack": "affine",
+    "stack_symmetric": "affine",
+    "convolution_large": "affine_large",
+}
 COLOURS = {
     "affine": "#D55E00",
     "convolution": "#0072B2",
+    "convolution_symmetric": "#56B4E9",
     "stack": "#009E73",
+    "stack_symmetric": "#CC79A7",
     "affine_large": "#D55E00",
     "convolution_large": "#0072B2",
 }
@@ -112,7 +122,7 @@ def table_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Table:
         Column("difference_interval", "its 95 % interval", "interval", 3, signed=True),
         Column("n", "data seeds", "count"),
     )
-    title = "Circular convolutions against affine couplings as densities"
+    title = "Convolutions against affine couplings as densities"
     return Table(title, columns, tuple(lines), tuple(notes))
 
 

@@ -1,14 +1,12 @@
-"""Circular convolution as a bijection: in the frequency domain it is elementwise."""
+"""Convolution as a bijection: after a transform it is elementwise."""
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
-from torch.fft import irfft, rfft
 
 from repro.flows.affine import bounded
+from repro.flows.boundaries import CIRCULAR, Boundary
 from repro.flows.coupling import Coupling, MakeConditioner, Split
 from repro.flows.elementwise import softplus
 from repro.flows.parametric import Family, by_layer
@@ -16,48 +14,39 @@ from repro.flows.parametric import Family, by_layer
 SMALLEST_GATE = 1e-3
 
 
-def convolve(x: Tensor, kernel: Tensor) -> Tensor:
-    """Circular convolutions (..., N) of x (..., N) by real kernels (..., N), in O(N log N)."""
-    return irfft(rfft(x) * rfft(kernel), n=x.shape[-1])
+def convolve(x: Tensor, kernel: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
+    """Convolutions (..., N) of x (..., N) by real kernels (..., N), in O(N log N)."""
+    spectrum = boundary.analyse(x) * boundary.factors(kernel)
+    return boundary.synthesise(spectrum, x.shape[-1])
 
 
-def deconvolve(y: Tensor, kernel: Tensor) -> Tensor:
-    """The x (..., N) whose circular convolution by a kernel (..., N) is y (..., N)."""
-    return irfft(rfft(y) / rfft(kernel), n=y.shape[-1])
+def deconvolve(y: Tensor, kernel: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
+    """The x (..., N) whose convolution by a kernel (..., N) is y (..., N)."""
+    spectrum = boundary.analyse(y) / boundary.factors(kernel)
+    return boundary.synthesise(spectrum, y.shape[-1])
 
 
-def log_abs_det(kernel: Tensor) -> Tensor:
+def log_abs_det(kernel: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
     """Log|det| (...) in nats of the convolution by real kernels (..., N), in O(N log N).
-
-    The spectrum of a real kernel is conjugate-symmetric: every frequency counts twice but the
-    first and, for even N, the last.
 
     Source: Karami et al. 2019 (invertible convolutional flow), abstract.
     """
-    size = kernel.shape[-1]
-    logs = rfft(kernel).abs().log()
-    twice = logs[..., 1 : (size + 1) // 2]
-    return logs.sum(dim=-1) + twice.sum(dim=-1)
+    return boundary.log_abs_det(kernel)
 
 
-def kernel(values: Tensor) -> Tensor:
-    """Real kernels (..., N) whose spectrum is the exponential of the unitary one of `values`.
+def kernel(values: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
+    """Real kernels (..., N) whose factors are the exponential of a unitary spectrum of `values`.
 
-    So no frequency vanishes and the convolution is invertible, whatever the values (..., N): its
+    So no factor vanishes and the convolution is invertible, whatever the values (..., N): its
     inverse is that of -values. Values of 0 give the identity.
     """
-    return irfft(_spectrum(values), n=values.shape[-1])
+    return boundary.kernel(boundary.exponents(values).exp(), values.shape[-1])
 
 
-def kernel_log_det(values: Tensor) -> Tensor:
-    """Log|det| (...) of the convolution by the `kernel` of values (..., N): the exponents' sum."""
-    return math.sqrt(values.shape[-1]) * values[..., 0]
-
-
-class CircularConvolution(Family):
+class Convolution(Family):
     """K layers g(w * x + b) of D features, 2D or 3D values each: for w, b and the gate g.
 
-    * is circular convolution and w the `kernel` of its values. The gate of a feature is
+    * is convolution with this boundary and w the `kernel` of its values. The gate of a feature is
     sign(x) log(1 + a|x|) / a with a > 0, without which the stack would be affine; `gated` says
     whether there is one.
 
@@ -65,9 +54,11 @@ class CircularConvolution(Family):
     form from memory of the paper.
     """
 
-    def __init__(self, dim: int, length: int, *, gated: bool = True) -> None:
+    def __init__(
+        self, dim: int, length: int, *, gated: bool = True, boundary: Boundary = CIRCULAR
+    ) -> None:
         super().__init__()
-        self.dim, self.length, self.gated = dim, length, gated
+        self.dim, self.length, self.gated, self.boundary = dim, length, gated, boundary
         self.sizes = (dim, dim, dim) if gated else (dim, dim)
         self.parameter_count = length * sum(self.sizes)
 
@@ -81,10 +72,10 @@ class CircularConvolution(Family):
     def forward(self, x: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Map x (B, D) through every layer, given values (P,) or (B, P)."""
         exponents, shift, *gates = by_layer(values, self.length, self.sizes)
-        spectrum = _spectrum(exponents)
-        log_det = kernel_log_det(exponents).sum(dim=0).expand(len(x))
+        factors = self.boundary.exponents(exponents).exp()
+        log_det = self.boundary.log_det_of(exponents).sum(dim=0).expand(len(x))
         for k in range(self.length):
-            x = irfft(rfft(x) * spectrum[k], n=self.dim) + shift[k]
+            x = self._multiply(x, factors[k]) + shift[k]
             if gates:
                 x, more = gate(x, _steepness(gates[0][k]))
                 log_det = log_det + more
@@ -93,14 +84,17 @@ class CircularConvolution(Family):
     def inverse(self, y: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Map y (B, D) back through every layer, in closed form."""
         exponents, shift, *gates = by_layer(values, self.length, self.sizes)
-        spectrum = _spectrum(-exponents)
-        log_det = -kernel_log_det(exponents).sum(dim=0).expand(len(y))
+        factors = self.boundary.exponents(-exponents).exp()
+        log_det = -self.boundary.log_det_of(exponents).sum(dim=0).expand(len(y))
         for k in reversed(range(self.length)):
             if gates:
                 y, more = gate(y, _steepness(gates[0][k]), inverse=True)
                 log_det = log_det + more
-            y = irfft(rfft(y - shift[k]) * spectrum[k], n=self.dim)
+            y = self._multiply(y - shift[k], factors[k])
         return y, log_det
+
+    def _multiply(self, x: Tensor, factors: Tensor) -> Tensor:
+        return self.boundary.synthesise(self.boundary.analyse(x) * factors, self.dim)
 
 
 class ConvolutionalCoupling(Coupling):
@@ -113,17 +107,25 @@ class ConvolutionalCoupling(Coupling):
     convolution).
     """
 
-    def __init__(self, split: Split, make: MakeConditioner, bound: float = 2.0) -> None:
+    def __init__(
+        self,
+        split: Split,
+        make: MakeConditioner,
+        bound: float = 2.0,
+        boundary: Boundary = CIRCULAR,
+    ) -> None:
         super().__init__(split, make, 2 * split.moved)
-        self.bound = bound
+        self.bound, self.boundary = bound, boundary
 
     def _transform(self, x: Tensor, raw: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
         exponents, shift = raw.chunk(2, dim=-1)
         exponents = bounded(exponents, self.bound)
-        log_det = kernel_log_det(exponents)
+        log_det = self.boundary.log_det_of(exponents)
         if inverse:
-            return convolve(x - shift, kernel(-exponents)), -log_det
-        return convolve(x, kernel(exponents)) + shift, log_det
+            w = kernel(-exponents, self.boundary)
+            return convolve(x - shift, w, self.boundary), -log_det
+        w = kernel(exponents, self.boundary)
+        return convolve(x, w, self.boundary) + shift, log_det
 
 
 def gate(x: Tensor, a: Tensor, *, inverse: bool = False) -> tuple[Tensor, Tensor]:
@@ -135,11 +137,6 @@ def gate(x: Tensor, a: Tensor, *, inverse: bool = False) -> tuple[Tensor, Tensor
     image = torch.expm1(size) if inverse else torch.log1p(size)
     log_slope = size if inverse else -torch.log1p(size)
     return torch.where(x >= 0, image, -image) / a, log_slope.sum(dim=-1)
-
-
-def _spectrum(values: Tensor) -> Tensor:
-    """Half the spectrum (..., N // 2 + 1) of the kernel of values (..., N)."""
-    return rfft(values, norm="ortho").exp()
 
 
 def _steepness(raw: Tensor) -> Tensor:

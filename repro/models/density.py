@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from repro.errors import ConfigError
 from repro.flows.base import Bijection, Chain
+from repro.flows.boundaries import BOUNDARIES
 from repro.flows.conditioners import Conditioner, Perceptron
-from repro.flows.convolution import CircularConvolution, ConvolutionalCoupling
+from repro.flows.convolution import Convolution, ConvolutionalCoupling
 from repro.flows.coupling import AffineCoupling, Split
 from repro.flows.linear import Permutation
 from repro.flows.parametric import Static
@@ -56,8 +57,8 @@ def make_flow(config: Mapping[str, Any], dim: int) -> Bijection:
             return _couplings(config, dim)
         case "convolution_stack":
             room = _network_values(dim, config["layers"], tuple(config["widths"]))
-            length = max(1, room // CircularConvolution(dim, 1).parameter_count)
-            return Static(CircularConvolution(dim, length))
+            length = max(1, room // Convolution(dim, 1).parameter_count)
+            return Static(Convolution(dim, length, boundary=BOUNDARIES[config["boundary"]]))
     raise ConfigError(
         f"the model {config['name']!r} is no density; set model to coupling_flow or "
         "convolution_stack"
@@ -76,8 +77,8 @@ def _network_values(dim: int, layers: int, widths: tuple[int, ...]) -> int:
 
 def _couplings(config: Mapping[str, Any], dim: int) -> Chain:
     widths = tuple(config["widths"])
+    clamp, boundary = float(config["clamp"]), BOUNDARIES[config["boundary"]]
     convolves = config["transformer"] == "convolution"
-    kind = ConvolutionalCoupling if convolves else AffineCoupling
 
     def network(inputs: int, outputs: int) -> Conditioner:
         return Perceptron(inputs, outputs, widths, last_scale=START)
@@ -85,5 +86,10 @@ def _couplings(config: Mapping[str, Any], dim: int) -> Chain:
     members: list[Bijection] = []
     for layer in range(config["layers"]):
         split = Split(dim, swapped=bool(layer % 2))
-        members += [kind(split, network, float(config["clamp"])), Permutation(dim)]
+        coupling = (
+            ConvolutionalCoupling(split, network, clamp, boundary)
+            if convolves
+            else AffineCoupling(split, network, clamp)
+        )
+        members += [coupling, Permutation(dim)]
     return Chain(members[:-1])

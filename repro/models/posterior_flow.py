@@ -10,7 +10,7 @@ import torch
 from repro.errors import ConfigError
 from repro.flows.autoregressive import AutoregressiveAffine
 from repro.flows.base import Bijection, Chain
-from repro.flows.convolution import CircularConvolution
+from repro.flows.convolution import Convolution
 from repro.flows.linear import Reverse
 from repro.flows.nice import Nice
 from repro.flows.parametric import Amortised, Family, Static
@@ -39,7 +39,7 @@ def _sylvester(config: Config, dim: int, length: int) -> Family:
 
 
 def _convolution(config: Config, dim: int, length: int) -> Family:
-    return CircularConvolution(dim, length)
+    return Convolution(dim, length)
 
 
 FAMILIES: dict[str, Callable[[Config, int, int], Family]] = {

@@ -18,6 +18,11 @@ from repro.errors import ConfigError
         (["experiment=nvf_jacobian", "model.flow=spline_coupling"], "spline_autoregressive"),
         (["experiment=nvf_toy", "model.latent=discret"], "discrete"),
         (["experiment=nvf_times", "data=moons"], "standard_normal"),
+        (
+            ["experiment=convolution_density", "arm=affine", "model.boundary=symmetric"],
+            "set model.transformer=convolution",
+        ),
+        (["experiment=convolution_density", "arm=stack", "model.boundary=mirror"], "symmetric"),
         (["experiment=tabular_gaussian", "data=moons"], "has no use for data=moons"),
     ],
 )

@@ -10,6 +10,7 @@ from repro.config.compose import compose_tree
 from repro.data.hidden_sources import Points
 from repro.errors import ConfigError
 from repro.experiments import circulant, density_fit, determinants, gin_sources
+from repro.flows.boundaries import BOUNDARIES, SYMMETRIC
 from repro.jobs import Context, Interrupted, SeedPair
 
 SMALL = {
@@ -88,13 +89,17 @@ def test_a_wrong_log_determinant_would_be_found():
     assert error == pytest.approx(3 * np.log(2))
 
 
-def test_convolutions_agree_with_the_dense_matrix_and_times_are_measured(tree):
-    [outcome] = circulant.run(config(tree, "circular_convolution"), PAIRS[:1], Context())
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_convolutions_agree_with_the_dense_matrix_and_times_are_measured(tree, boundary):
+    small = config(tree, "circular_convolution", f"arm={boundary}")
+    [outcome] = circulant.run(small, PAIRS[:1], Context())
     assert outcome.metrics["largest_error"] < 1e-12
     assert len(outcome.metrics["time"]["fast_seconds"]) == 3
     assert outcome.metrics["time"]["threads"] == 1
     w = torch.tensor([1.0, 2.0, 3.0])
-    assert circulant.circulant(w).tolist() == [[1, 3, 2], [2, 1, 3], [3, 2, 1]]
+    assert circulant.dense_matrix(w).tolist() == [[1, 3, 2], [2, 1, 3], [3, 2, 1]]
+    mirrored = [[1 + 2, 2 + 3, 3], [2 + 3, 1, 2 + 3], [3, 2 + 3, 1 + 2]]
+    assert circulant.dense_matrix(w, SYMMETRIC).tolist() == mirrored
 
 
 def test_an_exponent_is_the_slope_from_its_start_on():

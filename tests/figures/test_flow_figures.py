@@ -12,7 +12,7 @@ from repro.figures.checks import (
     EXACT,
     EXACT_CONVOLUTION,
     IDENTITIES,
-    figure_circulant,
+    draw_circulant,
     figure_determinants,
     table_circulant,
     table_determinants,
@@ -105,7 +105,11 @@ def circulant_rows():
         "exponent": 1.1,
         "time": {"fast_seconds": [1e-5, 2e-5, 4e-5], "dense_seconds": [1e-4], "threads": 1},
     }
-    return [row("circulant", "", s, metrics, config={"evaluation": evaluation}) for s in (1, 2)]
+    return [
+        row("circulant", arm, seed, metrics, config={"evaluation": evaluation})
+        for arm in ("symmetric", "circular")
+        for seed in (1, 2)
+    ]
 
 
 def test_a_data_seed_s_value_is_the_mean_over_its_model_seeds_without_the_diverged():
@@ -171,12 +175,16 @@ def test_checks_say_what_is_exact():
     assert len(figure_determinants(check_rows()).axes) == 2
 
 
-def test_convolution_s_table_has_a_line_a_length():
+def test_convolution_s_table_has_a_line_a_length_for_each_way_to_end():
     table = table_circulant(circulant_rows())
-    assert [line[0] for line in table.rows] == [2, 4]
+    ends = [(arm, size) for arm in ("circular", "symmetric") for size in (2, 4)]
+    assert [line[:2] for line in table.rows] == ends
+    assert "mirrored at both ends" in table.to_markdown()
     assert table.rows[0][-3:] == (pytest.approx(10.0), pytest.approx(100.0), 2)
     assert table.rows[1][-2] is None
-    assert len(figure_circulant(circulant_rows()).axes) == 2
+    drawn = dict(draw_circulant(Material(circulant_rows(), dict, None)))
+    assert list(drawn) == ["figure_circular", "figure_symmetric", "table_convolution"]
+    assert len(drawn["figure_symmetric"].axes) == 2
 
 
 def test_without_rows_there_is_nothing_to_draw(tmp_path):

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from repro.flows.autoregressive import AutoregressiveAffine, AutoregressiveSpline
 from repro.flows.base import Bijection, Chain
+from repro.flows.boundaries import SYMMETRIC
 from repro.flows.conditioners import Conditioner, ResidualConditioner
-from repro.flows.convolution import CircularConvolution, ConvolutionalCoupling
+from repro.flows.convolution import Convolution, ConvolutionalCoupling
 from repro.flows.coupling import (
     AffineCoupling,
     SplineCoupling,
@@ -83,7 +84,8 @@ FAMILIES: dict[str, Callable[[int], Family]] = {
     ),
     "sylvester_orthogonal": lambda dim: Sylvester(dim, 2, min(dim - 1, 3)),
     "sylvester_householder": lambda dim: Sylvester(dim, 2, reflections=3),
-    "circular_convolution": lambda dim: CircularConvolution(dim, 2),
+    "circular_convolution": lambda dim: Convolution(dim, 2),
+    "symmetric_convolution": lambda dim: Convolution(dim, 2, boundary=SYMMETRIC),
 }
 
 
@@ -127,6 +129,9 @@ BIJECTIONS: dict[str, Callable[[int], Bijection]] = {
         SplineCoupling(Split(dim), conditional_residual, BINS, BOUND)
     ),
     "convolutional_coupling": lambda dim: ConvolutionalCoupling(Split(dim), residual),
+    "symmetric_convolutional_coupling": lambda dim: ConvolutionalCoupling(
+        Split(dim), residual, boundary=SYMMETRIC
+    ),
     "autoregressive_affine": lambda dim: AutoregressiveAffine(dim, 12, 2),
     "conditional_autoregressive_spline": lambda dim: Given(
         AutoregressiveSpline(dim, 12, 2, BINS, BOUND, CONTEXT)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from repro.flows.convolution import CircularConvolution
+from repro.flows.convolution import Convolution
 from repro.flows.nice import Nice
 from repro.flows.parametric import Amortised, Static
 from repro.flows.planar import Planar
@@ -18,7 +18,7 @@ STACKS = {
     "nice_orthogonal": lambda: Nice(DIM, LENGTH, 8),
     "nice_permutation": lambda: Nice(DIM, LENGTH, 8, mixing="permutation", scaling=True),
     "sylvester": lambda: Sylvester(DIM, LENGTH, units=4),
-    "circular_convolution": lambda: CircularConvolution(DIM, LENGTH, gated=False),
+    "circular_convolution": lambda: Convolution(DIM, LENGTH, gated=False),
 }
 
 

@@ -6,11 +6,16 @@ import torch
 from repro.errors import ConfigError
 from repro.models.density import DensityFlow, make_flow
 
-COUPLING = {"name": "coupling_flow", "layers": 3, "widths": [8], "clamp": 2.0}
+COUPLING = {
+    "name": "coupling_flow", "layers": 3, "widths": [8], "clamp": 2.0, "boundary": "circular",
+}  # fmt: skip
+STACK = {"name": "convolution_stack", "layers": 2, "widths": [2], "boundary": "circular"}
 CONFIGS = {
     "affine": {**COUPLING, "transformer": "affine"},
     "convolution": {**COUPLING, "transformer": "convolution"},
-    "stack": {"name": "convolution_stack", "layers": 2, "widths": [2]},
+    "mirrored": {**COUPLING, "transformer": "convolution", "boundary": "symmetric"},
+    "stack": STACK,
+    "mirrored_stack": {**STACK, "boundary": "symmetric"},
 }
 
 
@@ -38,16 +43,16 @@ def test_the_loss_is_the_mean_of_minus_the_log_density():
 
 
 def test_affine_and_convolutional_couplings_have_equally_many_parameters():
-    counts = [
+    counts = {
         sum(p.numel() for p in made(CONFIGS[name], 10).parameters())
-        for name in ("affine", "convolution")
-    ]
-    assert counts[0] == counts[1]
+        for name in ("affine", "convolution", "mirrored")
+    }
+    assert len(counts) == 1
 
 
 @pytest.mark.parametrize("dim", [2, 5, 10])
 def test_a_stack_is_as_long_as_a_coupling_flow_s_parameters_allow(dim):
-    stack = make_flow({"name": "convolution_stack", "layers": 3, "widths": [8]}, dim)
+    stack = make_flow({**STACK, "layers": 3, "widths": [8]}, dim)
     coupling = make_flow(CONFIGS["affine"], dim)
     ours, theirs = (sum(p.numel() for p in flow.parameters()) for flow in (stack, coupling))
     assert theirs - 3 * dim < ours <= theirs

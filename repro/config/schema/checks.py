@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from repro.config.schema.flows import BOUNDARIES
 from repro.config.schema.limits import limited
 
 
@@ -19,7 +20,7 @@ class Determinants:
 
 @dataclass
 class Circulant:
-    """Circular convolution against its dense matrix, and its time against its length.
+    """Convolution against its dense matrix, and its time against its length.
 
     `time_rows` vectors are convolved at once; every time is the median of `repeats`.
     """
@@ -32,3 +33,4 @@ class Circulant:
     time_rows: int = limited(at_least=1)
     repeats: int = limited(at_least=1)
     fit_from: int = limited(at_least=2)  # smallest length of the fitted exponent
+    boundary: str = limited(choices=BOUNDARIES, omitted_at="circular")

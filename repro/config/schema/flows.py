@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from repro.config.schema.limits import limited
 
 TRANSFORMERS = ("affine", "convolution")
+BOUNDARIES = ("circular", "symmetric")  # how a convolution goes on past the ends
 
 
 @dataclass
@@ -66,11 +67,12 @@ class CouplingFlow:
     layers: int = limited(at_least=1)
     widths: list[int] = limited(at_least=1)  # noqa: RUF009
     clamp: float = limited(above=0.0, example=2.0)
+    boundary: str = limited(choices=BOUNDARIES, omitted_at="circular")
 
 
 @dataclass
 class ConvolutionStack:
-    """Circular convolutions of all features with gates between them; no network.
+    """Convolutions of all features with gates between them; no network.
 
     It is as long as it can be with no more parameters than a coupling flow of `layers` couplings,
     whose networks have hidden layers of these `widths`.
@@ -79,3 +81,4 @@ class ConvolutionStack:
     name: str
     layers: int = limited(at_least=1)
     widths: list[int] = limited(at_least=1)  # noqa: RUF009
+    boundary: str = limited(choices=BOUNDARIES, omitted_at="circular")

@@ -18,6 +18,21 @@ def check_batch(config: Mapping[str, Any]) -> None:
     refuse_large_batch(config, config["data"]["points"], "points")
 
 
+def check_density(config: Mapping[str, Any]) -> None:
+    """Refuse batches larger than the data set, and a boundary where nothing is convolved.
+
+    Raises:
+        ConfigError: with the nearest valid value.
+    """
+    check_batch(config)
+    model = config["model"]
+    if model.get("transformer") == "affine" and model["boundary"] != "circular":
+        raise ConfigError(
+            f"model.boundary={model['boundary']} is of convolutions, and"
+            " model.transformer=affine has none; set model.transformer=convolution"
+        )
+
+
 def check_sources(config: Mapping[str, Any]) -> None:
     """Refuse more sources than dimensions, and batches larger than the data set.
 
@@ -50,5 +65,5 @@ GIN_SOURCES = Rules(
 DENSITY_FIT = Rules(
     kinds=_kinds(("mixture", "waves"), ("coupling_flow", "convolution_stack")),
     updates=steps,
-    validate=check_batch,
+    validate=check_density,
 )
