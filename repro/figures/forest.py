@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Annotation
+from matplotlib.textpath import TextPath
 
 from repro.figures.style import (
     FAINT,
@@ -22,10 +24,13 @@ from repro.figures.style import (
 )
 from repro.figures.tables import show_number
 
-WIDTH, LINE, HEAD, FOOT = 4.7, 0.26, 0.36, 0.48  # inches
+WIDTH, LINE, HEAD, FOOT = 4.7, 0.26, 0.36, 0.48  # inches; long labels make it wider
 WIDE = 8.0  # times the median width: an interval beyond it is cut off
 CUT = "An arrow: the interval goes on beyond the axis, to the end that its numbers state."
-LEFT, RIGHT = 0.36, 0.645  # fractions: where the axes begin and end
+LEFT, RIGHT = 0.36, 0.645  # fractions of WIDTH: where the axes begin and end
+LABEL, CLEAR = 0.03, 0.005  # where labels begin, and what they leave free before the axes
+SIZE = 7.4  # points
+HINTED = 1.04  # how much wider than its outlines a text may be drawn
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,17 @@ def figure_forest(marks: Sequence[Mark], axis: str, notes: Sequence[str] = ()) -
     rows = len(marks) + len(groups)
     first, last = _limits(marks)
     cut = any(mark.low < first or mark.high > last for mark in marks)
-    lines = wrapped_notes([*([CUT] if cut else []), *notes], WIDTH)
+    more = _overhang([mark.label for mark in marks])
+    width = WIDTH + more
+    lines = wrapped_notes([*([CUT] if cut else []), *notes], width)
     foot = FOOT + foot_height(lines)
     height = HEAD + rows * LINE + foot
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     write_foot(figure, lines)
     bottom, top = foot / height, 1 - HEAD / height
-    axes = figure.add_axes((LEFT, bottom, RIGHT - LEFT, top - bottom))
+    left, right = ((x * WIDTH + more) / width for x in (LEFT, RIGHT))
+    axes = figure.add_axes((left, bottom, right - left, top - bottom))
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_xlim(first, last)
     axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
@@ -76,6 +84,13 @@ def figure_forest(marks: Sequence[Mark], axis: str, notes: Sequence[str] = ()) -
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     return figure
+
+
+def _overhang(labels: Sequence[str]) -> float:
+    """Inches by which the longest label is too long for its place left of the axes."""
+    font = FontProperties(size=SIZE)
+    longest = max(TextPath((0, 0), label, prop=font).get_extents().width for label in labels)
+    return max(0.0, HINTED * float(longest) / 72 - (LEFT - CLEAR - LABEL) * WIDTH)
 
 
 def _limits(marks: Sequence[Mark]) -> tuple[float, float]:
@@ -106,7 +121,7 @@ def _draw(axes: Axes, mark: Mark, place: float) -> None:
     face = colour if sure else "white"
     axes.plot([mark.value], [place], marker="o", markersize=4.2, color=colour,
               markerfacecolor=face, zorder=3)  # fmt: skip
-    _text(axes, 0.03, place, mark.label, "normal", INK)
+    _text(axes, LABEL, place, mark.label, "normal", INK)
     low, mean, high = (show_number(v, 3, signed=True) for v in (mark.low, mark.value, mark.high))
     _text(axes, RIGHT + 0.02, place, f"{mean} [{low}, {high}]", "normal", colour, size=6.6)
     _text(axes, 0.985, place, str(mark.n), "normal", MUTED, "right", size=6.6)
@@ -126,9 +141,11 @@ def _text(
     weight: str,
     colour: str,
     side: str = "left",
-    size: float = 7.4,
+    size: float = SIZE,
 ) -> Annotation:
-    """Write at a fraction of the figure's width, on a line of the axes."""
+    """Write at a fraction of WIDTH, on a line of the axes; right of them it moves as they do."""
+    width = axes.figure.bbox.width / axes.figure.dpi
+    x = (x * WIDTH + (width - WIDTH if x > LEFT else 0.0)) / width
     return axes.annotate(text, (x, place), xycoords=("figure fraction", "data"), va="center",
                          ha=side, size=size, weight=weight, color=colour,
                          annotation_clip=False)  # fmt: skip

@@ -57,3 +57,15 @@ def test_no_line_runs_through_a_heading():
     headings = [text for text in figure_forest(MARKS, "x").axes[0].texts
                 if text.get_text() in ("iVAE", "iFlow")]  # fmt: skip
     assert [text.get_bbox_patch().get_facecolor() for text in headings] == [(1, 1, 1, 1)] * 2
+
+
+def test_long_labels_make_the_figure_wider_and_reach_into_nothing():
+    long = Mark("group", "a repair with rather a long name, and another", 0.1, 0.05, 0.15, 20)
+    figure = figure_forest([*MARKS, long], "effect")
+    assert figure.get_figwidth() > figure_forest(MARKS, "effect").get_figwidth()
+    [axes] = figure.axes
+    renderer = figure.canvas.get_renderer()
+    boxes = {one.get_text(): one.get_window_extent(renderer) for one in axes.texts}
+    assert boxes[long.label].x1 <= axes.bbox.x0
+    assert boxes["mean [95 %]"].x0 >= axes.bbox.x1
+    assert boxes["n"].x1 <= figure.bbox.x1
