@@ -87,20 +87,17 @@ class Symmetric(Boundary):
     """x is mirrored at both ends, the ends included (d c b a | a b c d | d c b a).
 
     Kernels are symmetric, too, and given by their entries from the middle outwards. The transform
-    is the cosine transform of the second kind, a real one of N entries.
+    is the cosine transform of the second kind, here as Fourier's of x and its mirror image: the
+    two differ by a turn of each entry, which no product minds.
     """
 
     def analyse(self, x: Tensor) -> Tensor:
-        """The orthonormal cosine transform (..., N) of x (..., N)."""
-        size = x.shape[-1]
-        mirrored = rfft(torch.cat((x, x.flip(-1)), dim=-1))[..., :size]
-        turned = mirrored * _quarter_turns(size, x).conj()
-        return turned.real * _lengths(size, x)
+        """The Fourier transform (..., N) of x (..., N) and its image, less an entry of 0."""
+        return rfft(torch.cat((x, x.flip(-1)), dim=-1))[..., : x.shape[-1]]
 
     def synthesise(self, spectrum: Tensor, size: int) -> Tensor:
-        """The x (..., N) of an orthonormal cosine transform (..., N)."""
-        mirrored = spectrum / _lengths(size, spectrum) * _quarter_turns(size, spectrum)
-        return irfft(mirrored, n=2 * size)[..., :size]
+        """The x (..., N) of a spectrum (..., N)."""
+        return irfft(spectrum, n=2 * size)[..., :size]
 
     def factors(self, kernel: Tensor) -> Tensor:
         """w0 + 2 sum of w_j cos(pi j k / N) (..., N) of kernels w (..., N)."""
@@ -120,7 +117,7 @@ class Symmetric(Boundary):
 
     def exponents(self, values: Tensor) -> Tensor:
         """The orthonormal cosine transform (..., N) of values (..., N)."""
-        return self.analyse(values)
+        return (self.analyse(values) * _turns(values)).real
 
     def log_abs_det(self, kernel: Tensor) -> Tensor:
         """Log|det| (...) of kernels (..., N)."""
@@ -135,13 +132,12 @@ CIRCULAR, SYMMETRIC = Circular(), Symmetric()
 BOUNDARIES: dict[str, Boundary] = {"circular": CIRCULAR, "symmetric": SYMMETRIC}
 
 
-def _quarter_turns(size: int, like: Tensor) -> Tensor:
-    """exp(i pi k / 2N) (N,): mirroring puts the centre half an entry before the first."""
-    angles = torch.arange(size, dtype=like.dtype, device=like.device) * (math.pi / (2 * size))
-    return torch.polar(torch.ones_like(angles), angles)
+def _turns(x: Tensor) -> Tensor:
+    """What makes the transform of x and its image the orthonormal cosine transform (N,).
 
-
-def _lengths(size: int, like: Tensor) -> Tensor:
-    """What makes the cosine transform (N,) of mirrored signals orthonormal."""
-    first = torch.arange(size, device=like.device) == 0
-    return torch.where(first, 0.25 / size, 0.5 / size).to(like.dtype).sqrt()
+    The two have their centre half an entry before the first, so that entry k has turned by k / 4N.
+    """
+    size = x.shape[-1]
+    order = torch.arange(size, dtype=x.dtype, device=x.device)
+    lengths = torch.where(order == 0, 0.25 / size, 0.5 / size).to(x.dtype).sqrt()
+    return torch.polar(lengths, -order * math.pi / (2 * size))
