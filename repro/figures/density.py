@@ -19,11 +19,11 @@ from repro.report.statistics import mean_interval
 ARMS = {
     "affine": "affine",
     "convolution": "convolution",
-    "convolution_symmetric": "mirrored\nconvolution",
+    "convolution_symmetric": "mirrored convolution",
     "stack": "stack",
-    "stack_symmetric": "mirrored\nstack",
-    "affine_large": "affine,\nlarge",
-    "convolution_large": "convolution,\nlarge",
+    "stack_symmetric": "mirrored stack",
+    "affine_large": "affine, large",
+    "convolution_large": "convolution, large",
 }
 TITLE = "Convolutions and affine couplings as densities"
 RIVAL = {
@@ -42,7 +42,7 @@ COLOURS = {
     "affine_large": "#D55E00",
     "convolution_large": "#0072B2",
 }
-LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.3, bottom=0.62)
+LAYOUT = Layout(panel=(2.5, 2.1), gap=(0.45, 0.0), left=0.62, right=0.15, top=0.3, bottom=1.0)
 
 Row = Mapping[str, Any]
 
@@ -53,7 +53,7 @@ def draw_density(given: Material) -> Iterator[Product]:
     Raises: MissingResult where there is no row.
     """
     stored = task_rows(given.rows, "density_fit", "convolution_density")
-    foot = [*lost_notes(stored, {arm: _plain(arm) for arm in ARMS}), *given.notes]
+    foot = [*lost_notes(stored, ARMS), *given.notes]
     yield "figure_density", figure_density(stored, foot)
     yield "table_density", table_density(stored, foot)
 
@@ -82,8 +82,9 @@ def _draw_set(ax: Axes, rows: Sequence[Row]) -> None:
         values = list(_values(rows, arm).values())
         if values:
             draw_values(ax, place, values, COLOURS[arm], size=9)
-    ticks = [f"{ARMS[arm]}\n({show_number(_parameters(rows, arm), 0)})" for arm in shown]
-    ax.set_xticks(range(len(shown)), ticks, size=6)
+    ticks = [f"{ARMS[arm]} ({show_number(_parameters(rows, arm), 0)})" for arm in shown]
+    ax.set_xticks(range(len(shown)), ticks, size=6, rotation=35, ha="right",
+                  rotation_mode="anchor")  # fmt: skip
     ax.set_xlim(-0.6, len(shown) - 0.4)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     ax.grid(axis="y")
@@ -103,7 +104,7 @@ def table_density(rows: Sequence[Row], notes: Sequence[str] = ()) -> Table:
             lines.append(
                 (
                     name,
-                    _plain(arm),
+                    ARMS[arm],
                     _parameters(own, arm),
                     (gap.mean, gap.sd),
                     (gap.low, gap.high),
@@ -146,7 +147,3 @@ def _parameters(rows: Sequence[Row], arm: str) -> int | None:
         if row.get("arm") == arm and row["status"] == "done"
     )
     return next(counts, None)
-
-
-def _plain(arm: str) -> str:
-    return ARMS[arm].replace("\n", " ")
