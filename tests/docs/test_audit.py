@@ -10,6 +10,7 @@ from repro.claims.sample import Sample, paired_units
 from repro.config.tree import Tree, project_root
 from repro.page.evidence import Shelf
 from repro.report.statistics import mean_interval
+from repro.report.variance import crossed_components
 
 LOST = 0.05  # a matched correlation below it is a lost source
 
@@ -109,16 +110,29 @@ def test_what_the_sources_average_that_ivae_keeps(text):
     assert f"those that it keeps average {shown}" in text
 
 
-def test_what_another_model_seed_gives_iflow(text):
-    tree = Tree()
-    shelf = Shelf(tree, [f"paths.results={project_root() / 'results'}"])
-    rows = shelf.find("audit_iflow", "paper").rows
-    first, second = (
-        {row["data_seed"]: row["metrics"]["mcc"] for row in rows
-         if row["arm"] == "as_released" and row["model_seed"] == seed}
-        for seed in (1, 2)
-    )  # fmt: skip
-    assert sorted(first) == sorted(second) == list(range(1, 21))
-    means = [f"{np.mean(list(one.values())):.3f}".lstrip("0") for one in (second, first)]
-    more = spelt(np.array([second[seed] - first[seed] for seed in first]))
-    assert "(MCC {} in place of {}; {} more)".format(*means, more) in text
+def crossed(experiment: str, count: int) -> np.ndarray:
+    """The MCC of an experiment's arm as released, data seeds 1 to `count` x model seeds 1 to 3."""
+    shelf = Shelf(Tree(), [f"paths.results={project_root() / 'results'}"])
+    found = {
+        (row["data_seed"], row["model_seed"]): row["metrics"]["mcc"]
+        for row in shelf.find(experiment, "paper").rows
+        if row["arm"] == "as_released"
+    }
+    return np.array([[found[d, m] for m in (1, 2, 3)] for d in range(1, count + 1)])
+
+
+def test_what_other_model_seeds_give_iflow(text):
+    first, second, third = crossed("audit_iflow", 20).T
+    means = [f"{one.mean():.3f}".lstrip("0") for one in (second, third, first)]
+    more = [spelt(one - first) for one in (second, third)]
+    assert "(MCC {} and {} in place of {}; {} and {} more)".format(*means, *more) in text
+
+
+def test_how_much_of_an_mcc_is_the_data_set_s(text):
+    iflow = crossed_components(crossed("audit_iflow", 20))
+    ivae = crossed_components(crossed("audit_ivae", 60))
+    together, alone, theirs = (
+        f"{np.sqrt(one):.3f}".lstrip("0") for one in (iflow.rest, iflow.rows, ivae.rows)
+    )
+    assert f"(sd {together} together, {alone} by the data set, estimated)" in text
+    assert f"and {theirs} over all 60" in text
