@@ -162,9 +162,9 @@ def test_densities_are_told_apart_by_data_and_arm():
     assert "-0.57" in line
     [ax] = figure_density(rows).axes
     assert [tick.get_text() for tick in ax.get_xticklabels()] == [
-        "affine\n(540)",
-        "convolution\n(540)",
-        "stack\n(540)",
+        "affine (540)",
+        "convolution (540)",
+        "stack (540)",
     ]
 
 
