@@ -11,7 +11,14 @@ from torch.fft import irfft, rfft
 
 
 class Boundary(ABC):
-    """How x (..., N) goes on past its ends, and the transform that diagonalises convolutions."""
+    """How x (..., N) goes on past its ends, and the transform that diagonalises convolutions.
+
+    Source: Karami et al. 2019 (invertible convolutional flow), abstract: circular and symmetric.
+    """
+
+    def multiply(self, x: Tensor, factors: Tensor) -> Tensor:
+        """The y (..., N) whose spectrum is that of x (..., N), each entry times its factor."""
+        return self.synthesise(self.analyse(x) * factors, x.shape[-1])
 
     @abstractmethod
     def analyse(self, x: Tensor) -> Tensor:

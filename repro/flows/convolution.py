@@ -16,8 +16,7 @@ SMALLEST_GATE = 1e-3
 
 def convolve(x: Tensor, kernel: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
     """Convolutions (..., N) of x (..., N) by real kernels (..., N), in O(N log N)."""
-    spectrum = boundary.analyse(x) * boundary.factors(kernel)
-    return boundary.synthesise(spectrum, x.shape[-1])
+    return boundary.multiply(x, boundary.factors(kernel))
 
 
 def deconvolve(y: Tensor, kernel: Tensor, boundary: Boundary = CIRCULAR) -> Tensor:
@@ -75,7 +74,7 @@ class Convolution(Family):
         factors = self.boundary.exponents(exponents).exp()
         log_det = self.boundary.log_det_of(exponents).sum(dim=0).expand(len(x))
         for k in range(self.length):
-            x = self._multiply(x, factors[k]) + shift[k]
+            x = self.boundary.multiply(x, factors[k]) + shift[k]
             if gates:
                 x, more = gate(x, _steepness(gates[0][k]))
                 log_det = log_det + more
@@ -90,11 +89,8 @@ class Convolution(Family):
             if gates:
                 y, more = gate(y, _steepness(gates[0][k]), inverse=True)
                 log_det = log_det + more
-            y = self._multiply(y - shift[k], factors[k])
+            y = self.boundary.multiply(y - shift[k], factors[k])
         return y, log_det
-
-    def _multiply(self, x: Tensor, factors: Tensor) -> Tensor:
-        return self.boundary.synthesise(self.boundary.analyse(x) * factors, self.dim)
 
 
 class ConvolutionalCoupling(Coupling):

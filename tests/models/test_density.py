@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from repro.config.schema import flows as schema
 from repro.errors import ConfigError
+from repro.flows.boundaries import BOUNDARIES
 from repro.models.density import DensityFlow, make_flow
 
 COUPLING = {
@@ -56,6 +58,10 @@ def test_a_stack_is_as_long_as_a_coupling_flow_s_parameters_allow(dim):
     coupling = make_flow(CONFIGS["affine"], dim)
     ours, theirs = (sum(p.numel() for p in flow.parameters()) for flow in (stack, coupling))
     assert theirs - 3 * dim < ours <= theirs
+
+
+def test_a_config_may_name_every_boundary_and_no_other():
+    assert set(schema.BOUNDARIES) == set(BOUNDARIES)
 
 
 def test_an_unknown_flow_is_refused():
