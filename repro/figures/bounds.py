@@ -14,7 +14,7 @@ from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from repro.figures.bounds_check import check_table
-from repro.figures.bounds_published import table_published
+from repro.figures.bounds_published import READ_OFF, table_published
 from repro.figures.bounds_rows import (
     ANNEALINGS,
     FLOW_COLOURS,
@@ -32,7 +32,7 @@ from repro.figures.bounds_rows import (
 from repro.figures.bounds_tables import EXPERIMENT, GROUPS, PAPER, gain_table, table_2
 from repro.figures.error_bars import reach
 from repro.figures.material import Material, Product
-from repro.figures.published import Published
+from repro.figures.published import Published, noted
 from repro.figures.style import FAINT, MUTED, Layout, page_title, panel_page, styled
 from repro.figures.tables import MINUS
 
@@ -81,8 +81,8 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
     """
     setting = main_setting(frame)
     foot = [
-        f"Ours: annealing of the {ANNEALINGS[setting[0]]}, maxout layers of {setting[1]} outputs; "
-        "published curves are read off the paper's figure to about .1.",
+        f"Ours: annealing of the {ANNEALINGS[setting[0]]}, maxout layers of {setting[1]} outputs.",
+        *noted(published[(published["paper"] == PAPER) & (published["artefact"] == READ_OFF)]),
         *notes,
     ]
     figure, [axes] = panel_page(LAYOUT, 1, 3, foot)
@@ -205,7 +205,7 @@ def draw_published(
 
 def _theirs(ax: Axes, published: pd.DataFrame, metric: str) -> None:
     for flow in ("planar", "nice"):
-        line = published_line(published, PAPER, "figure 4", EXPERIMENT, flow, metric)
+        line = published_line(published, PAPER, READ_OFF, EXPERIMENT, flow, metric)
         draw_published(ax, line, flow, zorder=3)
     for paper, style in DASHES.items():
         values, (artefact, _) = {}, GROUPS[paper]

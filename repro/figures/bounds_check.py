@@ -12,8 +12,8 @@ from repro.figures.bounds_rows import FLOW_LABELS, bounds_of, diverged_and_fall_
 from repro.figures.forest import Mark, figure_forest
 from repro.figures.material import Material, Product
 from repro.figures.tables import MINUS, Cell, Column, Table
+from repro.report.statistics import NORMAL_95
 
-NORMAL = 1.96  # sds on either side of a 95 % interval
 COLUMNS = (
     Column("flow", "posterior", labels=FLOW_LABELS), Column("length", "K", "count"),
     Column("model_seed", "model seed", "count"), Column("images", "images", "count"),
@@ -120,6 +120,6 @@ def _line(run: Mapping[Any, Any], check: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def _ends(check: Mapping[str, Any], suffix: str) -> tuple[float, float]:
-    half = NORMAL * (check[f"difference{suffix}_se"] or float("nan"))
+    half = NORMAL_95 * (check[f"difference{suffix}_se"] or float("nan"))
     value = check[f"difference{suffix}"]
     return value - half, value + half

@@ -54,9 +54,8 @@ def figure_patches(
         ax.set_xlabel("flow length K (planar)")
         ax.set_ylabel(label)
         ax.grid(axis="y")
-    line = published_line(published, PAPER, "table 3", "cifar_bounds", "planar", "nll")
-    if line:
-        draw_published(axes[1], line, "planar", label="published (from memory)")
+    if line := published_line(published, PAPER, "table 3", "cifar_bounds", "planar", "nll"):
+        draw_published(axes[1], line, "planar", label="published")
     axes[1].legend()
     title = f"Bounds on patches of {dataset_label(frame)} against the length of the flow"
     page_title(figure, title)

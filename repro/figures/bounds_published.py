@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from repro.figures.bounds_rows import FLOW_LABELS
+from repro.figures.published import noted
 from repro.figures.tables import MINUS, Cell, Column, Table
 
 EXPERIMENT, READ_OFF = "mnist_bounds", "figure 4"  # whose table 2 has the same numbers
@@ -38,8 +39,6 @@ def table_published(published: pd.DataFrame, notes: Sequence[str] = ()) -> Table
     if chosen.empty:
         return None
     lines = [_line(group) for _, group in chosen.groupby(PLACE, sort=False, dropna=False)]
-    said = {(str(one["title"]), str(one["note"])) for one in chosen.to_dict("records")}
-    remarks = sorted(f"{title}: {note}." for title, note in said if note)
     return Table(
         "Published bounds on MNIST",
         COLUMNS,
@@ -47,7 +46,7 @@ def table_published(published: pd.DataFrame, notes: Sequence[str] = ()) -> Table
         (
             "Of different networks, binarisations and lengths of training: a level is not "
             "comparable with another source's, differences within one source are.",
-            *remarks,
+            *noted(chosen),
             *notes,
         ),
         "the papers, reports and pages named",

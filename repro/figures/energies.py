@@ -39,6 +39,10 @@ PICTURED = ("planar", "radial", "nice_orthogonal", "nice_permutation")
 DRAWS = Layout(panel=(0.72, 0.72), gap=(0.05, 0.08), left=0.35, right=0.1, top=0.82, bottom=0.1)
 BOUNDS = Layout(panel=(1.62, 1.9), gap=(0.42, 0.3), left=0.5, right=0.1, top=1.0, bottom=0.42)
 PAPER_MARK, GROUP_MARK = "*", "+"
+BARS = (
+    "Bars: 95 % intervals over model seeds. Optimum: minus the log-normaliser of the density with "
+    "its walls."
+)
 
 
 @styled
@@ -103,7 +107,7 @@ def figure_3d(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
     """
     frame = energy_frame(rows)
     targets = [target for target in TARGETS if target in set(frame["target"])]
-    below = [*explanations(frame, published), *lost_notes(frame), *notes]
+    below = [BARS, *explanations(frame, published), *lost_notes(frame), *notes]
     figure, axes = panel_page(BOUNDS, 1, len(targets), below)
     page_title(figure, "Free energy of the fits against the length of the flow")
     for ax, target in zip(axes[0], targets, strict=True):

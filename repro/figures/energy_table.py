@@ -15,22 +15,15 @@ from repro.figures.energy_rows import (
     energy_frame,
     lost_notes,
 )
-from repro.figures.published import find_published
+from repro.figures.published import find_published, noted
 from repro.figures.rows import Rows
 from repro.figures.tables import MINUS, Cell, Column, Table
 from repro.report.statistics import mean_interval
 
-PAPER = "rezende_mohamed"
+PAPER, EXPERIMENT = "rezende_mohamed", "energy_fits"
 PAPERS = {PAPER: "Rezende & Mohamed", "atml12": "Oxford group 12"}
 PANELS = {"u1": "1", "u2": "2", "u3": "3"}  # a guess: the paper does not name them
-EXPLANATIONS = (
-    "Bars: 95 % intervals over model seeds. Optimum: minus the log-normaliser of the density with "
-    "its walls; the published ones have none for U2 to U4.",
-    "Rezende & Mohamed's three panels, read by eye, do not say which energy they show: they stand "
-    "here under U1, U2 and U3. Their normalisers and the box are not stated either.",
-    "Oxford group 12 has a learned Gaussian before every flow, energies without a box and one run "
-    "each.",
-)
+GUESS = "Rezende & Mohamed's panels stand under U1, U2 and U3, in their order."
 NO_ENERGIES = ("nice_orthogonal_scaled", "nice_permutation_scaled")  # of Oxford group 12
 SCALED = (
     "None of Oxford group 12's values of scaled NICE is a free energy: {}. The figure leaves them "
@@ -38,7 +31,7 @@ SCALED = (
 )
 OPPOSITE = (
     "Oxford group 12's flows of K = 32 are worse than those of K = 8 in {} of {} cells, the "
-    "opposite of the paper's. They had {}."
+    "opposite of the paper's."
 )
 COLUMNS = (
     Column("target", "energy", labels=TARGETS),
@@ -58,12 +51,16 @@ COLUMNS = (
 
 
 def explanations(frame: pd.DataFrame, published: pd.DataFrame) -> list[str]:
-    """Return what figure and table need told, of scaled NICE only where it has runs."""
-    theirs = _of_the_group(published)
-    theirs = theirs[_is_scaled(theirs["model"])]
-    if theirs.empty or not _is_scaled(frame["arm"]).any():
-        return [*EXPLANATIONS]
-    return [*EXPLANATIONS, SCALED.format(_noted(theirs))]
+    """Return what is known of the published energies, of scaled NICE only where it has runs."""
+    theirs = published[published["experiment"] == EXPERIMENT]
+    theirs = theirs[theirs["metric"] == "free_energy"]
+    if theirs.empty:
+        return []
+    scaled = _is_scaled(theirs["model"])
+    told = [GUESS, *noted(theirs[~scaled])]
+    if not scaled.any() or not _is_scaled(frame["arm"]).any():
+        return told
+    return [*told, SCALED.format(_noted(theirs[scaled]))]
 
 
 def table_energies(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> Table:
@@ -87,7 +84,7 @@ def table_energies(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = (
             "The Gaussian's line is a mean over starts; it is the best start that flows are held "
             "against. Both modes: the rarer has at least 40 % of the mass, in the target's own "
             "proportion; one mode: less than 6 %.",
-            *explanations(frame, published)[1:],
+            *explanations(frame, published),
             *opposite_notes(published),
             *lost_notes(frame),
             *notes,
@@ -97,13 +94,12 @@ def table_energies(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = (
 
 
 def opposite_notes(published: pd.DataFrame) -> list[str]:
-    """Return a sentence on how the Oxford group's free energies change with K, and why."""
+    """Return a sentence on how the Oxford group's free energies change with K."""
     theirs = _of_the_group(published)
     if theirs.empty:
         return []
     cells = theirs.pivot(index=["dataset", "model"], columns="length", values="value")
-    noted = _noted(theirs[~_is_scaled(theirs["model"])])
-    return [OPPOSITE.format(int((cells[32] > cells[8]).sum()), len(cells), noted)]
+    return [OPPOSITE.format(int((cells[32] > cells[8]).sum()), len(cells))]
 
 
 def published_points(
@@ -114,7 +110,7 @@ def published_points(
     points = {}
     for length in lengths:
         found = find_published(
-            published, paper=paper, experiment="energy_fits", model=arm, metric="free_energy",
+            published, paper=paper, experiment=EXPERIMENT, model=arm, metric="free_energy",
             length=length, **where,
         )  # fmt: skip
         if found is not None:

@@ -107,7 +107,6 @@ def table_iflow(rows: Rows, notes: Sequence[str] = ()) -> Table:
         columns=COLUMNS,
         rows=tuple(body),
         notes=(
-            "The report published no number: it found no way to draw from the model.",
             f"Drawing through the report's CDF, corrected (erf, and the 1/2 that it leaves out), "
             f"and drawing from the Gaussian differ by at most {error:.1e} standard deviations.",
             *run_notes(frame),

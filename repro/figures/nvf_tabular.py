@@ -19,7 +19,7 @@ from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, pr
 from repro.figures.published import find_published
 from repro.figures.style import INK, MUTED, Layout, styled, titled_page
 from repro.figures.tables import MINUS, PLUS_MINUS, Cell, Column, Table, show_number
-from repro.report.statistics import mean_interval
+from repro.report.statistics import NORMAL_95, mean_interval
 
 ARMS = {
     "affine_c": "affine coupling", "nsf_c": "NSF (C)", "nvf_c": "NVF (C)",
@@ -42,7 +42,6 @@ PUBLISHED = {  # our data set -> the published column beside it
 }  # fmt: skip
 BY_STATES = ("nvf_ar_1", "nvf_ar", "nvf_ar_20")  # alike but for their number of states
 SAME_DATA = ("power", "gas", "hepmass", "miniboone", "bsds300")
-Z95 = 1.959964
 LAYOUT = Layout(panel=(3.4, 2.5), gap=(0.3, 0.0), left=2.55, right=0.15, top=0.35, bottom=0.5)
 EXPLANATION = (
     "Black: the mean over training runs and its 95 % interval over them (Student-t; none for one "
@@ -124,7 +123,7 @@ def table_2(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] =
         "on all test rows with dropout off. Intervals over runs: Student-t.",
         "The posterior network only trains NVF: it takes no part in the test likelihood, which is "
         "exact over the states.",
-        "The published numbers have no error bars, seeds or sample counts.",
+        *_unspread_notes(frame, published),
         *_published_notes(frame, published),
         *(f"{DATA[d]}: other rows than the published column's; not comparable with it."
           for d in present(list(frame["data"]), DATA) if d in PUBLISHED and d not in SAME_DATA),
@@ -151,6 +150,15 @@ def _chosen_states(frame: pd.DataFrame) -> list[str]:
                 f"validation (full set, mean over runs) chooses {best} ({listed})."
             )
     return sentences
+
+
+def _unspread_notes(frame: pd.DataFrame, published: pd.DataFrame) -> list[str]:
+    """A sentence where the published columns say neither spreads nor counts."""
+    columns = dict.fromkeys(PUBLISHED.get(d) for d in present(list(frame["data"]), DATA))
+    shown = [one for column in columns for one in _published_column(published, column)]
+    if not shown or any(one["spread"] is not None or one["n"] is not None for one in shown):
+        return []
+    return ["The published numbers have no error bars, seeds or sample counts."]
 
 
 def _published_notes(frame: pd.DataFrame, published: pd.DataFrame) -> list[str]:
@@ -261,7 +269,7 @@ def differences_table(
     """Paired differences of log-likelihoods, over test rows and over training runs."""
     lines = []
     for (data, first, second), one in found.items():
-        reach = Z95 * one.se_rows
+        reach = NORMAL_95 * one.se_rows
         runs = _runs_interval(one.runs)
         lines.append(
             (data, first, second, one.mean, (one.mean - reach, one.mean + reach),

@@ -103,6 +103,12 @@ def find_published(published: pd.DataFrame, **wanted: str | int) -> Published | 
     return Published(**{name: found[0][name] for name in FIELDS}) if found else None
 
 
+def noted(chosen: pd.DataFrame) -> list[str]:
+    """Return what the files note about some of `load_published`'s numbers: a sentence a note."""
+    said = zip(chosen["title"], chosen["note"], strict=True)
+    return [f"{title}: {note}." for title, note in dict.fromkeys(said) if note]
+
+
 def _matches(row: Mapping[Any, Any], wanted: Mapping[str, Any]) -> bool:
     return all(row[key] == value for key, value in wanted.items())
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 STUDENT_T_UP_TO = 30
+NORMAL_95 = float(stats.norm.ppf(0.975))  # standard errors on either side of a 95 % interval
 BOOTSTRAP_RESAMPLES = 9999
 AT_ONCE = 10_000_000  # numbers that a bootstrap holds in memory; its result does not depend on it
 

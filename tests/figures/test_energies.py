@@ -63,8 +63,8 @@ def test_the_table_has_means_counts_and_published_numbers(published: Any) -> Non
     assert planar[9:] == ((3, 3), (0, 3), -0.2, -1.109)
     assert lines["gaussian", None][8] is None
     assert any("1 of 2 runs diverged" in note for note in table.notes)
-    [opposite] = [note for note in table.notes if "K = 8 in 24 of 24 cells" in note]
-    assert "They had 5,000 updates by RMSprop" in opposite
+    assert any("K = 8 in 24 of 24 cells" in note for note in table.notes)
+    assert any("5,000 updates by RMSprop" in note for note in table.notes)
     without = table_energies(ROWS, published.iloc[:0])
     assert not any("opposite" in note for note in without.notes)
 
