@@ -30,6 +30,7 @@ CHANGES = {  # words for readers of arms whose names do not speak for themselves
     "centered": "centred sources",
     "own_data": "iVAE's data",
     "authors_config_own_data": "authors' config and data",
+    "authors_config_own_data_noise": "the same with their noise",
 }
 RUN = ["layers", "data_seed", "model_seed"]
 
