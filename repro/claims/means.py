@@ -73,9 +73,9 @@ def best_of_arms(
 ) -> Estimate:
     """The first minus whichever other one it beats by least, paired.
 
-    Above the bound against every rival is an intersection-union test: each at 5 %, p the largest.
-    That some rival is better is one of several chances, so the interval shown holds for all rivals
-    at once (Bonferroni).
+    The interval holds for all rivals at once (Bonferroni), since that some rival is better is one
+    of several chances; p is the largest. A rule that asks for both is stricter than the
+    intersection-union test that ahead of every rival would need, each at 5 %.
     """
     rivals = len(samples) - 1
     level = 1 - 0.05 / rivals
@@ -99,7 +99,8 @@ def ordering(
 ) -> Estimate:
     """The smallest step down the declared order of means: each minus the next, paired.
 
-    Every step above the bound is an intersection-union test; the details hold Holm's p a step.
+    The interval holds for all steps at once (Bonferroni) and p is the largest, which is stricter
+    than the intersection-union test of every step at 5 %; the details hold Holm's p a step.
     """
     table, kind = paired_units(samples, unit)
     if len(table) == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -90,10 +91,17 @@ class Sample:
             found.setdefault(point.data_set, []).extend(point.values)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
+    def whole_runs(self) -> set[tuple[int, int]]:
+        """The (data seed, model seed) pairs that have as many runs here as any other pair."""
+        counts = Counter((p.data_seed, p.model_seed) for p in self.points)
+        most = max(counts.values(), default=0)
+        return {pair for pair, count in counts.items() if count == most}
+
     def of_runs(self, runs: Collection[tuple[int, int]]) -> Sample:
-        """The runs of these (data seed, model seed) pairs."""
+        """The runs, lost ones too, of these (data seed, model seed) pairs."""
         kept = tuple(p for p in self.points if (p.data_seed, p.model_seed) in runs)
-        return replace(self, points=kept)
+        lost = tuple(one for one in self.lost if (one.data_seed, one.model_seed) in runs)
+        return replace(self, points=kept, lost=lost)
 
     def at(self, key: str, level: object) -> Sample:
         """The runs whose config (or `arm`) has this value at a dotted key."""
@@ -160,11 +168,13 @@ def paired_units(samples: Sequence[Sample], unit: str | None = None) -> tuple[pd
     """The units that every sample has, a column a sample, and what the units are.
 
     Where the samples have runs of the same data and model seed, those alone are compared; samples
-    that share no run (of other model seeds, say) are compared by the means of all of theirs.
+    that share no run (of other model seeds, say) are compared by the means of all of theirs. Of
+    a sample of several configs only the seeds count that have all of them: a mean over fewer
+    (energies, depths) would be of something else.
     """
     kind = unit or ("data_seed" if any(s.unit == "data_seed" for s in samples) else "model_seed")
-    runs = [{(p.data_seed, p.model_seed) for p in sample.points} for sample in samples]
-    if common := set.intersection(*runs):
+    single = kind == "run" and len(samples) == 1  # each of its runs stands for itself
+    if not single and (common := set.intersection(*(one.whole_runs() for one in samples))):
         samples = [sample.of_runs(common) for sample in samples]
     columns = [sample.series(kind) for sample in samples]
     if kind == "run" and len(samples) > 1:  # of different configs, so paired by their seeds

@@ -54,13 +54,16 @@ def share_difference(
     """First share minus second: paired by unit with McNemar's exact p, or unpaired with Fisher's.
 
     Newcombe's intervals; n is that of the smaller share. A paired unit counts where any of its
-    runs does. A run without a usable number is left `out`, or is a `hit` or a `miss`.
+    runs does, of the runs (data and model seed) that both have, where there are any. A run without
+    a usable number is left `out`, or is a `hit` or a `miss`.
     """
     if bound != 0:
         raise ConfigError(f"share_difference is compared with 0, not {bound}; use `above: 0`")
     if not paired:
         return _unpaired(samples, below, above, lost)
     kind = unit or samples[0].unit
+    if common := set.intersection(*(_counted(sample, lost) for sample in samples)):
+        samples = [sample.of_runs(common) for sample in samples]
     first, second = (_by_unit(sample, kind, below, above, lost) for sample in samples)
     both = [key for key in first if key in second]
     if not both:
@@ -145,6 +148,12 @@ def _hits(
     runs = [bool(_passes(np.asarray(p.values), below, above).any()) for p in sample.points]
     runs += [] if lost == "out" else [lost == "hit"] * len(sample.lost)
     return np.asarray(runs, dtype=bool)
+
+
+def _counted(sample: Sample, lost: str) -> set[tuple[int, int]]:
+    """The (data seed, model seed) pairs of the runs that a share counts."""
+    runs: list[Point | Lost] = [*sample.points, *(() if lost == "out" else sample.lost)]
+    return {(run.data_seed, run.model_seed) for run in runs}
 
 
 def _by_unit(

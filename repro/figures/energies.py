@@ -38,7 +38,7 @@ from repro.report.statistics import mean_interval
 PICTURED = ("planar", "radial", "nice_orthogonal", "nice_permutation")
 DRAWS = Layout(panel=(0.72, 0.72), gap=(0.05, 0.08), left=0.35, right=0.1, top=0.82, bottom=0.1)
 BOUNDS = Layout(panel=(1.62, 1.9), gap=(0.42, 0.3), left=0.5, right=0.1, top=1.0, bottom=0.42)
-PAPER_MARK, GROUP_MARK = "*", "+"
+PAPER_MARK, GROUP_MARK = "*", "x"
 BARS = (
     "Bars: 95 % intervals over model seeds. Optimum: minus the log-normaliser of the density with "
     "its walls."

@@ -83,7 +83,7 @@ def figure_capacity(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = 
     """
     frame = _frame(rows)
     means, depths, dim = _means(frame), layers_in(frame), only_dim(rows, EXPERIMENT)
-    figure, [[ax]] = panel_page(LAYOUT, 1, 1, [EXPLANATION, *notes])
+    figure, [[ax]] = panel_page(LAYOUT, 1, 1, [EXPLANATION, UNLIKE, *notes])
     widths = sorted({hidden for _, hidden in means})
     for place, hidden in enumerate(widths):
         drawn = [layers for layers, width in means if width == hidden]
@@ -123,10 +123,12 @@ def _draw_width(
 ) -> None:
     """Draw one width's means by depth, ours and published; widths in the middle have place 0."""
     ours = {layers: one for (layers, width), one in means.items() if width == hidden}
-    mark = MARKS.get(hidden, "P")
+    mark, counts = MARKS.get(hidden, "P"), sorted({one.n for one in ours.values()})
+    n = " or ".join(map(str, counts))
     ax.errorbar([k + APART * place for k in ours], [one.mean for one in ours.values()],
                 reach(ours.values()), color=COLOUR, marker=mark, markersize=4.5, linewidth=1.1,
-                elinewidth=1.1, capsize=2, zorder=4, label=f"width {hidden}, ours")  # fmt: skip
+                elinewidth=1.1, capsize=2, zorder=4,
+                label=f"width {hidden}, ours (n = {n})")  # fmt: skip
     if theirs:
         ax.plot([k + APART * place for k in theirs], [one.value for one in theirs.values()],
                 color=COLOUR, marker=mark, markersize=4.5, markerfacecolor="white", linewidth=0.8,

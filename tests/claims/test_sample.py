@@ -85,6 +85,20 @@ def test_pairs_are_of_the_runs_that_all_have(make_row):
     assert table.to_numpy().tolist() == [[0.2, 0.1]], "model seeds 2 and 3 have no partner"
 
 
+def test_a_mean_over_several_configs_is_of_seeds_that_have_all_of_them(make_row):
+    rows = {
+        name: [
+            make_row(name, 1, mcc, m, layers) for m in (1, 2) for layers, mcc in ((3, 1), (4, 9))
+        ]
+        for name in ("a", "b")
+    }
+    del rows["b"][-1]
+    samples = [select(name, Selection("e", "mcc"), some) for name, some in rows.items()]
+    table, _ = paired_units(samples, "model_seed")
+    assert table.to_dict("index") == {1: {0: 5.0, 1: 5.0}}, "b has one depth alone of seed 2"
+    assert len(paired_units(samples[1:], "run")[0]) == 3, "runs are not averaged over"
+
+
 def test_where_no_run_has_a_partner_the_means_are_compared(make_row):
     first = [make_row("a", 1, value, model_seed=m) for m, value in ((1, 0.2), (2, 0.4))]
     other = [make_row("b", 1, 0.1, model_seed=9)]

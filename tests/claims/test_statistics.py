@@ -201,6 +201,17 @@ def test_a_paired_unit_counts_where_any_of_its_runs_does(make_row):
     assert found("share_difference", [first, second], above=0.5, unit="run").value == 0.25
 
 
+def test_paired_shares_are_of_the_runs_that_both_have(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    rows = [make_row("a", d, 0.9 if m == 2 else 0.1, m) for d in (1, 2, 3) for m in (1, 2)]
+    both = select("a", Selection("e", "mcc"), rows)
+    first = select("b", Selection("e", "mcc", model_seeds=(1,)), rows)
+    one = found("share_difference", [both, first], above=0.5)
+    assert (one.value, one.n) == (0.0, 3), "model seed 2 has no partner"
+
+
 @pytest.mark.parametrize("more", [{"lost": "maybe"}, {"lost": "hit", "each": "value"}])
 def test_a_lost_run_counts_in_no_other_way(make_sample, more):
     with pytest.raises(ConfigError, match="cannot be counted; write"):

@@ -94,7 +94,7 @@ def test_everything_is_drawn(published: Any, tmp_path: Any) -> None:
 
 def test_what_is_no_free_energy_is_not_drawn_as_one(published: Any) -> None:
     panels = figure_3d([row("nice_orthogonal_scaled", 2, 1, -1.0)], published).axes
-    drawn = [line.get_ydata() for line in panels[0].lines if line.get_marker() == "+"]
+    drawn = [line.get_ydata() for line in panels[0].lines if line.get_marker() == "x"]
     assert not any(len(values) for values in drawn)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -23,6 +24,10 @@ EXPLANATION = (
     "An effect is an arm's MCC less that of the arm in the heading, on the same data and model "
     "seeds: its mean over n data seeds with a 95 % interval (Student-t for n up to 30, a seeded "
     "BCa bootstrap above). Hollow and grey: the interval holds 0."
+)
+UNLIKE = (
+    "Where an arm has other data, the same seed makes another data set, and an effect is no lead "
+    "on either."
 )
 COLUMNS = (
     Column("arm", "arm"), Column("n", "data seeds", "count"), Column("runs", "runs", "count"),
@@ -68,6 +73,12 @@ def arm_effects(rows: Rows, measures: Iterable[str] = MEASURES) -> list[Mark]:
     return marks
 
 
+def unlike_data(frame: pd.DataFrame) -> list[str]:
+    """A sentence where arms differ in their data, of which a seed then makes other sets."""
+    configs = {json.dumps(row["config"]["data"], sort_keys=True) for row in frame["row"]}
+    return [UNLIKE] if len(configs) > 1 else []
+
+
 def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
     """Build the table of arms: MCC, effect, lost sources and what became of the learning rate."""
     frame = audit_frame(rows)
@@ -83,6 +94,7 @@ def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
             f"The effect is the arm's MCC less that of {spell(reference)} on the same data and "
             f"model seeds. A source is lost where its matched correlation is below {COLLAPSED}. A "
             "dash: not measured when the rows were made.",
+            *unlike_data(frame),
             *baseline_notes(rows),
             *notes,
         ),
@@ -94,7 +106,7 @@ def draw_arms(given: Material) -> Iterator[Product]:
     """Yield the table of arms, their effects, the learning rate, and what latents tell."""
     yield "table_arms", table_arms(given.rows, given.notes)
     if marks := arm_effects(given.rows):
-        below = [EXPLANATION, *given.notes]
+        below = [EXPLANATION, *unlike_data(audit_frame(given.rows)), *given.notes]
         yield "figure_effects", figure_forest(marks, "effect on the MCC", below)
     yield "figure_learning_rate", figure_learning_rate(given.rows, given.notes)
     yield from draw_active_units(given)
