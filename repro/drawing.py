@@ -6,6 +6,7 @@ import functools
 import json
 import multiprocessing
 import os
+import shlex
 import signal
 import traceback
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,8 @@ def draw(composition: Composition) -> list[Path]:
     rows = asked_rows(composition, store)
     where = f"experiment={composition.experiment} scale={composition.scale}"
     if not rows:
-        make = composition.told(f"repro run {where}")
+        words = map(shlex.quote, composition.chosen)
+        make = composition.told(" ".join(["repro run", where, *words]))
         raise MissingResult(f"nothing is stored for {where}; make it with: {make}")
     notes = list(composition.notes)
     if len(rows) < asked:

@@ -108,8 +108,10 @@ def refuse_seedless(
                 )
 
 
-def refuse_twins(cells: Iterable[Cell]) -> None:
+def refuse_twins(cells: Iterable[Cell], overruled: Mapping[str, Sequence[str]]) -> None:
     """Refuse two arms of an experiment that are the same run.
+
+    `overruled` holds by arm the keys of its own that the command sets.
 
     Raises:
         ConfigError: naming both.
@@ -117,12 +119,16 @@ def refuse_twins(cells: Iterable[Cell]) -> None:
     seen: dict[str, Cell] = {}
     for cell in cells:
         other = seen.setdefault(cell.id, cell)
-        if other.arm != cell.arm:
-            raise ConfigError(
-                f"the arms {other.arm} and {cell.arm} of experiment {cell.experiment} are the same"
-                f" run ({cell.id}) at scale={cell.scale}; let their values differ, or choose one"
-                f" with arm={other.arm}"
-            )
+        if other.arm == cell.arm:
+            continue
+        keys = overruled.get(cell.arm) or overruled.get(other.arm) or ()
+        with_key = f" with {', '.join(keys)} from the command" if keys else ""
+        remedy = f"leave {keys[0]} out here" if keys else "let their values differ"
+        raise ConfigError(
+            f"the arms {other.arm} and {cell.arm} of experiment {cell.experiment} are the same"
+            f" run ({cell.id}) at scale={cell.scale}{with_key}; {remedy}, or choose one with"
+            f" arm={other.arm}"
+        )
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from repro.config.experiment import (
 )
 from repro.config.folders import folder, folder_words
 from repro.config.identity import identity
-from repro.config.overrides import Setting, parse_words
+from repro.config.overrides import SEED_KEYS, Setting, parse_words
 from repro.config.resolve import Settled, resolve
 from repro.config.schema import SCALES, Cost, Experiment
 from repro.config.seeds import parse_seeds
@@ -58,6 +58,7 @@ class Composition:
     spill: Path
     offline: bool = False
     folders: tuple[str, ...] = ()  # the words that named folders, as they were given
+    chosen: tuple[str, ...] = ()  # the words that said which of the experiment's runs
 
     @property
     def notes(self) -> list[str]:
@@ -116,7 +117,12 @@ def means_all(words: Sequence[str]) -> bool:
 def compose_defaults(tree: Tree, words: Sequence[str]) -> Composition:
     """The tree without an experiment: its defaults, changed by the overrides."""
     given = read_settings(tree, words)
-    scale = given.pop("scale", (_default_scale(tree),))[0]
+    scale, *others = given.pop("scale", (_default_scale(tree),))
+    if others:
+        raise ConfigError(
+            f"scale={_spelt((scale, *others))} names several; without an experiment write one,"
+            f" as in scale={scale}"
+        )
     given.pop("experiment", None)
     unused = set(given)
     found = _composition(tree, NO_EXPERIMENT, scale, given, unused)
@@ -179,7 +185,7 @@ def _composition(
     cells = [cell for cell in cells if cell.seeds]
     if not cells:
         raise ConfigError(f"no arm of experiment {name} is run with these seeds; choose others")
-    refuse_twins(cells)
+    refuse_twins(cells, {arm.name: sorted(arm.values.keys() & given.keys()) for arm in arms})
     first = resolved[0][1]
     return Composition(
         experiment=name,
@@ -196,6 +202,11 @@ def _composition(
         spill=folder(first.paths, "spill"),
         offline=first.paths["offline"],
         folders=folder_words(given),
+        chosen=tuple(
+            f"{key}={_spelt(values)}"
+            for key, values in command.items()
+            if key in ("arm", *SEED_KEYS) or tree.vocabulary.is_science(key)
+        ),
     )
 
 
@@ -232,7 +243,16 @@ def _merge(found: Iterable[Setting]) -> dict[str, tuple[Any, ...]]:
 
 
 def _spelt(values: Sequence[Any]) -> str:
-    return ",".join(str(value) for value in values)
+    return ",".join(_spelt_one(value) for value in values)
+
+
+def _spelt_one(value: object) -> str:
+    """A value as an override has it."""
+    if isinstance(value, list | tuple):
+        return f"[{_spelt(value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def _refuse_unused(unused: set[str], names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from repro.nearest import suggestion
 EXAMPLE = "repro data generate sources data_seed=1 data.layers=3 out=FILE.npz"
 OWN_KEYS = ("data_seed", "out")
 GENERATED = ["sources"]  # the other data sets are made where they are used
+HELD_OUT = "data.held_out"
 UNTRAINED = "training.batch_size=1"  # nothing is trained, so no batch is too large for the data
 
 
@@ -36,7 +37,7 @@ def read_request(words: Sequence[str]) -> Request:
         ConfigError: an unknown data set or key, a missing or wrong seed or file.
     """
     tree = Tree()
-    own = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
+    own = _own(words)
     names = [word for word in words if "=" not in word]
     choice = [f"data={_only(names)}"]
     rest = [word for word in words if "=" in word and word.partition("=")[0] not in OWN_KEYS]
@@ -46,6 +47,18 @@ def read_request(words: Sequence[str]) -> Request:
     if len(cells) > 1:
         raise ConfigError(f"one file holds one data set; give each key one value: {EXAMPLE}")
     return Request(cells[0].config["data"], _seed(own), _out(own))
+
+
+def _own(words: Sequence[str]) -> dict[str, str]:
+    """The values of `generate`'s own keys."""
+    own: dict[str, str] = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        if key in OWN_KEYS and own.setdefault(key, value) != value:
+            raise ConfigError(
+                f"{key} is given twice, as {own[key]} and as {value}; leave one of them out"
+            )
+    return own
 
 
 def _only(names: Sequence[str]) -> str:
@@ -61,6 +74,9 @@ def _check_key(word: str, vocabulary: Vocabulary) -> None:
     """Refuse a key that is neither a data key nor `generate`'s own, with both kinds in mind."""
     shorthands = {short for short, key in vocabulary.shorthands.items() if key.startswith("data.")}
     ours = {"data.spread", "fidelity", *(k for k in vocabulary.keys if k.startswith("data."))}
+    if word == HELD_OUT:
+        raise ConfigError(f"{word} keeps points from a model, the file holds every point;"
+                          " leave it out")  # fmt: skip
     if word not in ours | shorthands and not word.startswith("fidelity."):
         hint = suggestion(word, [*ours, *shorthands, *OWN_KEYS])
         raise ConfigError(f"{word} is not a key of `data generate`; {hint}")

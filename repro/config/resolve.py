@@ -58,12 +58,19 @@ def resolve(
             _set(config, key, value)
             unused.discard(key)
         elif key not in groups and key in settled.sure:
-            raise ConfigError(
-                f"{settled.sure[key]}, which that model does not have;"
-                " leave it out or name the other model"
-            )
+            raise ConfigError(f"{settled.sure[key]}, which {_lacking(config, key)}")
     config["scale"] = scale
     return _freeze(config)
+
+
+def _lacking(config: Mapping[str, Any], key: str) -> str:
+    """Whose a key is not, and what to do about it."""
+    parent = key.rpartition(".")[0]
+    if parent == "model":
+        return "that model does not have; leave it out or name the other model"
+    name = (_node(config, parent) or {}).get("name")
+    word = parent.replace(".", "/")
+    return f"{word}={name} does not have; leave one of the two out, or choose arms with arm="
 
 
 def _takes(config: Mapping[str, Any], key: str) -> bool:

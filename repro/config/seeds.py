@@ -52,6 +52,8 @@ def _seeds(value: object, key: str) -> Iterator[int]:
     if isinstance(value, (list, tuple)):
         for item in value:
             yield from _seeds(item, key)
+    elif isinstance(value, str) and re.fullmatch(r"\s*\[.*\]\s*", value):
+        yield from _seeds(value.strip()[1:-1], key)
     elif isinstance(value, str) and "," in value:
         yield from _seeds(value.split(","), key)
     elif isinstance(value, str):

@@ -27,7 +27,7 @@ from repro.runner.contract import checked
 from repro.runner.locking import claim, holder
 from repro.runner.lost import lost_note
 from repro.runner.rows import SCHEMA, Row, encode
-from repro.runner.store import Store
+from repro.runner.store import Store, packed
 
 Emit = Callable[[protocol.Event], None]
 _QUIET = 0.5  # seconds between two progress events
@@ -237,14 +237,16 @@ class _Attempt:
         return (outcome.arrays or {}) if wanted else {}
 
     def _keep(self, outcomes: list[Outcome], origin: dict[str, Any], seconds: float) -> None:
-        """Stores the arrays first and then the rows, so that no row names arrays to come."""
+        """Stores the rows with their arrays, those that are not there yet."""
         rows = [self._row(outcome, origin) for outcome in outcomes]
         lines = [encode(row, self.job.task) for row in rows]  # first: what is wrong with a row
+        arrays = {
+            self.store.arrays_name(self.job.id, outcome.seeds): packed(found)
+            for outcome in outcomes
+            if (found := self._arrays(outcome))
+        }
         try:
-            for outcome in outcomes:
-                if arrays := self._arrays(outcome):
-                    self.store.save_arrays(self.job.id, outcome.seeds, arrays)
-            skipped = {key.seeds for key in self.store.append(self.job.task, rows)}
+            skipped = {key.seeds for key in self.store.append(self.job.task, rows, arrays)}
         except StoreError as error:
             self._spill(outcomes, lines, error)
             return

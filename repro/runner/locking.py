@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -188,7 +189,7 @@ from pathlib import Path
 from repro.runner.locking import claim
 print("begun", flush=True)
 first, second = claim(Path(sys.argv[1])), claim(Path(sys.argv[1]))
-sys.exit(0 if first is not None and second is None else 3)
+sys.exit(4 if first is None else 0 if second is None else 3)
 """
 
 
@@ -210,7 +211,7 @@ def check_locks(folder: Path, deadline: float = 30.0) -> None:
     Raises:
         StoreError: Locks are refused, hang, or are granted twice.
     """
-    path = folder / f"probe-{os.getpid()}.lock"
+    path = folder / f"probe-{uuid.uuid4().hex[:12]}.lock"
     process = subprocess.Popen(
         [sys.executable, "-c", _PROBE, str(path)],
         stdin=subprocess.DEVNULL,
@@ -228,6 +229,8 @@ def check_locks(folder: Path, deadline: float = 30.0) -> None:
         raise _no_locks(path, f"no answer within {deadline:g} s") from None
     with suppress(OSError):
         path.unlink()
+    if process.returncode == 4:
+        raise _no_locks(path, "a lock that nobody holds was refused")
     if process.returncode == 3:
         raise _no_locks(path, "one lock was granted twice")
     if process.returncode != 0:

@@ -77,18 +77,19 @@ def count(paths: StorePaths) -> int:
 def take_in(store: Store) -> int:
     """Stores what waits in spills, arrays before rows, and returns how many rows that were.
 
-    Another run may do the same at the same time: a row is stored once all the same.
+    Another run may do the same at the same time, or have made a row meanwhile: a row is stored
+    once all the same, and keeps its own arrays.
 
     Raises:
         StoreError: the store still cannot be written; the spills stay.
     """
     taken = 0
     for spill in waiting(store.paths):
-        rows = _read(spill).rows
-        for name, arrays in _arrays(spill):
-            store.place_arrays(name, arrays)
+        rows, arrays = _read(spill).rows, dict(_arrays(spill))
         for row in rows:
-            taken += not store.append(row["task"], [row])
+            content = arrays.get(Path(row["arrays"] or "").name)
+            own = {} if content is None else {row["arrays"]: content}
+            taken += not store.append(row["task"], [row], own)
         _drop(spill)
         for id in dict.fromkeys(key_of(row).id for row in rows):
             store.clear_failure(id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 import warnings
@@ -63,22 +64,35 @@ class Store:
             )
         return list(unique.values())
 
-    def append(self, task: str, rows: Iterable[Row]) -> list[RowKey]:
+    def append(
+        self, task: str, rows: Iterable[Row], arrays: Mapping[str, bytes] | None = None
+    ) -> list[RowKey]:
         """Stores rows durably, all or none, and returns the keys it skipped as already there.
 
-        Numbers that are not finite are stored as null. What a killed writer left of a line is
-        cut off first: its row was never stored, so its seed is still missing.
+        `arrays` holds the .npz files by the names that the rows have for them. They are written
+        before the rows, and none for a row that is skipped: its arrays are those of the stored
+        one. Numbers that are not finite are stored as null. What a killed writer left of a line
+        is cut off first: its row was never stored, so its seed is still missing.
 
         Raises:
             StoreError: A row is not valid, or the file cannot be locked or written.
         """
+        rows = list(rows)
         lines = [(key_of(row), encode(row, task)) for row in rows]
         if not lines:
             return []
+        named = {key_of(row): row["arrays"] for row in rows if row["arrays"] in (arrays or {})}
         path = self.paths.rows(task)
+
+        def place(key: RowKey) -> None:
+            if arrays and key in named:
+                content = arrays[named[key]]
+                file = self.paths.arrays / Path(named[key]).name
+                write_atomic(file, lambda opened: opened.write(content))
+
         with locked(self.paths.rows_lock(task)):
             try:
-                return _append(self._known(task), lines)
+                return _append(self._known(task), lines, place)
             except OSError as error:
                 raise StoreError(
                     f"Cannot write {path} ({error}). Free some space or correct the permissions, "
@@ -152,28 +166,9 @@ class Store:
 
     # -- arrays --------------------------------------------------------------------------------
 
-    def save_arrays(self, id: str, seeds: SeedPair, arrays: Mapping[str, Any]) -> str:
-        """Writes a row's arrays atomically and returns their path relative to the scale's folder.
-
-        Raises:
-            StoreError: The file cannot be written.
-        """
-        path = self.paths.arrays_of(id, seeds)
-        values = {name: np.asarray(value) for name, value in arrays.items()}
-        write_atomic(path, lambda file: np.savez_compressed(file, allow_pickle=False, **values))
-        return self.arrays_name(id, seeds)
-
     def arrays_name(self, id: str, seeds: SeedPair) -> str:
         """Returns what a row calls its arrays: their path relative to the scale's folder."""
         return self.paths.arrays_of(id, seeds).relative_to(self.paths.root).as_posix()
-
-    def place_arrays(self, name: str, content: bytes) -> None:
-        """Writes an arrays file that was kept elsewhere.
-
-        Raises:
-            StoreError: The file cannot be written.
-        """
-        write_atomic(self.paths.arrays / name, lambda file: file.write(content))
 
     def load_arrays(self, row: Row) -> dict[str, np.ndarray]:
         """Returns the arrays of a row, by name.
@@ -273,8 +268,21 @@ def _content(path: Path) -> bytes:
     return _readable(path, path.read_bytes)
 
 
-def _append(index: RowIndex, lines: list[tuple[RowKey, bytes]]) -> list[RowKey]:
-    """Writes the new ones among `lines` under the lock that the caller holds."""
+def packed(arrays: Mapping[str, Any]) -> bytes:
+    """Returns arrays by name as the content of an .npz file."""
+    content = io.BytesIO()
+    values = {name: np.asarray(value) for name, value in arrays.items()}
+    np.savez_compressed(content, allow_pickle=False, **values)
+    return content.getvalue()
+
+
+def _append(
+    index: RowIndex, lines: list[tuple[RowKey, bytes]], place: Callable[[RowKey], None]
+) -> list[RowKey]:
+    """Writes the new ones among `lines` under the lock that the caller holds.
+
+    `place` is called for each of them before any is written.
+    """
     path = index.path
     path.parent.mkdir(parents=True, exist_ok=True)
     new_file = not path.exists()
@@ -290,6 +298,8 @@ def _append(index: RowIndex, lines: list[tuple[RowKey, bytes]]) -> list[RowKey]:
                 fresh[key] = line
         size = os.fstat(handle).st_size - len(torn)
         gap = b"\n" if size > index.end else b""  # after a whole line that lacks its newline
+        for key in fresh:
+            place(key)
         if fresh:
             _write_whole(handle, gap + b"".join(fresh.values()), size)
     finally:

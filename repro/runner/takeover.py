@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 from repro.jobs import Job
 from repro.runner.execute import tidy
@@ -65,8 +64,10 @@ def _take(job: Job, rows: Iterable[Row], other: Store, store: Store) -> int:
         mine = [row for row in rows
                 if _wanted(row, job, other) and _claimed(row, store, claims)]  # fmt: skip
         done = store.done(job.task, job.id)  # only now: what is claimed changes no more
-        copies = [_copied(row, job, other, store) for row in mine if key_of(row).seeds not in done]
-        store.append(job.task, copies)
+        copies = [_copied(row, job, other) for row in mine if key_of(row).seeds not in done]
+        names = {row["arrays"] for row in copies} - {None}
+        arrays = {name: (other.paths.root / name).read_bytes() for name in names}
+        store.append(job.task, copies, arrays)
     if copies:
         tidy(job, store)
     return len(copies)
@@ -89,12 +90,9 @@ def _claimed(row: Row, store: Store, claims: ExitStack) -> bool:
     return taken is not None
 
 
-def _copied(row: Row, job: Job, other: Store, store: Store) -> Row:
-    """The row as this scale has it; its arrays are written first."""
-    name = None
-    if row["arrays"] is not None and job.keeps_arrays(key_of(row).seeds):
-        name = row["arrays"]
-        store.place_arrays(Path(name).name, (other.paths.root / name).read_bytes())
+def _copied(row: Row, job: Job, other: Store) -> Row:
+    """The row as this scale has it."""
+    name = row["arrays"] if job.keeps_arrays(key_of(row).seeds) else None
     origin = {
         **row["provenance"],
         "reductions": list(job.options.get("reductions") or []),

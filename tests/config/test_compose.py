@@ -81,6 +81,40 @@ def test_a_command_to_print_has_the_folders_that_were_given() -> None:
     assert composed().told("repro x") == "repro x"
 
 
+def test_the_words_that_chose_the_runs_choose_them_again() -> None:
+    given = ("seeds=[5,7]", "layers=3,4", "data.centered=true", "device=cpu")
+    [found] = compose_tree(TREE, ["experiment=identifiability_2d", *given])
+    assert found.chosen == ("seeds=[5,7]", "data.layers=3,4", "data.centered=true")
+    [again] = compose_tree(TREE, ["experiment=identifiability_2d", *found.chosen])
+    assert [(cell.id, cell.seeds) for cell in again.cells] == [
+        (cell.id, cell.seeds) for cell in found.cells
+    ]
+
+
+def test_the_defaults_are_of_one_scale() -> None:
+    with pytest.raises(ConfigError, match=r"scale=smoke,quick names several.*scale=smoke"):
+        compose_defaults(TREE, ["scale=smoke,quick"])
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["experiment=audit_ivae", "scale=paper", "training/schedule=cosine"],
+         r"sets training.schedule.factor, which training/schedule=cosine does not have"),
+        (["experiment=baselines", "layers=3"],
+         "same run .* with data.layers from the command; leave data.layers out here"),
+        (["experiment=cifar_bounds", "scale=smoke", "data.size=9"], "nearest valid value is 8"),
+        (["experiment=iflow_mnist", "scale=smoke", "data.validation=1500"], "value is 1499"),
+        (["experiment=iflow_mnist", "scale=smoke", "data.train_images=1490"], "at most 1400"),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_go_together_are_refused_before_anything_runs(
+    words: list[str], hint: str
+) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        compose_tree(TREE, words)
+
+
 CASES = list(itertools.product(TREE.experiments, SCALES))
 
 

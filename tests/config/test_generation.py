@@ -49,6 +49,8 @@ def test_a_data_set_may_be_smaller_than_a_batch(tmp_path: Path) -> None:
         (["sources", "data_seed=1", "out=a.npz", "layers=3,4"], "one data set"),
         (["sources", "data_seed=1", "out=a.npz", "model=ivae"], "not a key of `data generate`"),
         (["sources", "data_seed=1", "out=a.npz", "experiment=all"], "not a key"),
+        (["sources", "data_seed=1", "data_seed=2", "out=a.npz"], "twice, as 1 and as 2"),
+        (["sources", "data_seed=1", "out=a.npz", "data.held_out=0.5"], "holds every point"),
     ],
 )
 def test_what_cannot_be_generated_is_refused(words: list[str], hint: str) -> None:

@@ -20,6 +20,8 @@ from repro.errors import ConfigError
         (" 2 - 3 ", (2, 3)),
         (0, (0,)),
         ("3-3", (3,)),
+        ("[1,2, 49]", (1, 2, 49)),
+        (" [1-3] ", (1, 2, 3)),
     ],
 )
 def test_every_spelling_is_understood(written: Any, seeds: Any) -> None:
@@ -40,6 +42,8 @@ def test_every_spelling_is_understood(written: Any, seeds: Any) -> None:
         (1.5, "seeds=1-5"),
         (True, "seeds=1-10"),
         ("1-4,", "seeds=1-10"),
+        ("[1", "seeds=1"),
+        ("[]", "seeds=1-10"),
         (2**32, f"seeds={2**32 - 1}"),
     ],
 )

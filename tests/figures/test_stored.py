@@ -12,7 +12,7 @@ from repro.config.compose import compose_all
 from repro.drawing import untrained_rows
 from repro.jobs import SeedPair
 from repro.runner.paths import StorePaths
-from repro.runner.store import Store
+from repro.runner.store import Store, packed
 
 WORDS = ["experiment=mcc_sweep,per_dimension", "scale=paper"]
 WATCH = (
@@ -31,8 +31,9 @@ def results(synthetic, tmp_path):
             row = synthetic.make_row_5d(cell.config["model"]["name"], seed)
             row |= {"id": cell.id, "config": cell.config, "provenance": {}}
             arrays = synthetic.arrays_5d(row)
-            kept = store.save_arrays(cell.id, SeedPair(seed, 1), arrays) if seed == 49 else None
-            store.append(cell.task, [row | {"arrays": kept}])
+            kept = {store.arrays_name(cell.id, SeedPair(seed, 1)): packed(arrays)}
+            kept = kept if seed == 49 else {}
+            store.append(cell.task, [row | {"arrays": next(iter(kept), None)}], kept)
     return tmp_path
 
 

@@ -139,6 +139,9 @@ def test_the_probe_tells_locks_that_exclude_nobody_from_locks_that_hang(
     monkeypatch.setattr(locking, "_PROBE", "import sys; sys.exit(3)")
     with pytest.raises(StoreError, match="granted twice"):
         check_locks(tmp_path)
+    monkeypatch.setattr(locking, "_PROBE", "import sys; sys.exit(4)")
+    with pytest.raises(StoreError, match="that nobody holds was refused"):
+        check_locks(tmp_path)
     monkeypatch.setattr(locking, "_PROBE", "import time; print(flush=True); time.sleep(60)")
     with pytest.raises(StoreError, match=r"no answer within 0\.2 s"):
         check_locks(tmp_path, deadline=0.2)

@@ -15,7 +15,8 @@ from repro.runner import spill
 from repro.runner import store as store_module
 from repro.runner.execute import run_job
 from repro.runner.paths import StorePaths
-from repro.runner.store import Store
+from repro.runner.rows import parse
+from repro.runner.store import Store, packed
 
 
 @pytest.fixture
@@ -59,6 +60,21 @@ def test_a_full_disk_keeps_the_rows_and_the_next_run_takes_them_in(
     assert spill.waiting(store.paths) == []
     assert spill.take_in(store) == 0
     assert log("ended") == ["1/1", "2/1"], "nothing was run twice"
+
+
+def test_a_row_that_was_made_meanwhile_keeps_its_own_arrays(
+    full: Callable[[], None], store: Store, make_job: Callable[..., Job]
+) -> None:
+    assert "spilled" in events_of(make_job(), store)
+    full()
+    [waits] = spill.waiting(store.paths)
+    row, _ = parse((waits / "rows.jsonl").read_bytes(), waits).rows
+    mine = row | {"metrics": {"mcc": 0.9, "seed": 1}}
+    store.append("fake", [mine], {row["arrays"]: packed({"s": np.zeros((3, 2))})})
+    assert spill.take_in(store) == 1, "the other seed's"
+    first = store.read("fake")[0]
+    assert first["metrics"]["mcc"] == 0.9
+    np.testing.assert_array_equal(store.load_arrays(first)["s"], np.zeros((3, 2)))
 
 
 def test_what_is_still_full_keeps_the_spill(

@@ -17,7 +17,7 @@ from repro.jobs import SeedPair
 from repro.runner.index import RowIndex
 from repro.runner.paths import StorePaths
 from repro.runner.rows import Row, key_of
-from repro.runner.store import Store, StoreWarning
+from repro.runner.store import Store, StoreWarning, packed
 
 ID = "0123456789ab"
 
@@ -287,8 +287,9 @@ def test_what_done_returns_is_the_callers_own(store: Store) -> None:
 
 def test_arrays_come_back_and_their_path_is_relative(store: Store) -> None:
     arrays = {"s": np.arange(6.0, dtype=np.float32).reshape(3, 2), "segment": np.int16([1, 2])}
-    path = store.save_arrays(ID, SeedPair(4, 7), arrays)
+    path = store.arrays_name(ID, SeedPair(4, 7))
     assert path == f"arrays/{ID}-4-7.npz"
+    store.append("fake", [row(4, 7, arrays=path)], {path: packed(arrays)})
     loaded = store.load_arrays(row(4, 7, arrays=path))
     assert set(loaded) == {"s", "segment"}
     for name, value in arrays.items():
@@ -296,13 +297,18 @@ def test_arrays_come_back_and_their_path_is_relative(store: Store) -> None:
         np.testing.assert_array_equal(loaded[name], value)
 
 
-def test_a_failed_save_leaves_the_old_arrays_and_no_litter(store: Store) -> None:
-    pair = SeedPair(1, 1)
-    path = store.save_arrays(ID, pair, {"s": np.ones(3)})
-    with pytest.raises(ValueError, match="allow_pickle"):
-        store.save_arrays(ID, pair, {"s": np.zeros(3), "odd": np.array([object()])})
+def test_a_row_that_is_there_keeps_its_own_arrays(store: Store) -> None:
+    path = store.arrays_name(ID, SeedPair(1, 1))
+    assert store.append("fake", [row(1, arrays=path)], {path: packed({"s": np.ones(3)})}) == []
+    again = store.append("fake", [row(1, arrays=path)], {path: packed({"s": np.zeros(3)})})
+    assert [key.seeds for key in again] == [SeedPair(1, 1)]
     np.testing.assert_array_equal(store.load_arrays(row(1, arrays=path))["s"], np.ones(3))
     assert [found.name for found in store.paths.arrays.iterdir()] == [f"{ID}-1-1.npz"]
+
+
+def test_arrays_of_objects_are_not_packed() -> None:
+    with pytest.raises(ValueError, match="allow_pickle"):
+        packed({"s": np.zeros(3), "odd": np.array([object()])})
 
 
 @pytest.mark.parametrize("arrays", [None, "arrays/none.npz", "../../secret.npz"])
@@ -315,7 +321,8 @@ def test_arrays_that_are_not_in_the_store_are_an_error_with_a_remedy(
 
 
 def test_damaged_arrays_are_an_error(store: Store) -> None:
-    path = store.save_arrays(ID, SeedPair(1, 1), {"s": np.ones(100)})
+    path = store.arrays_name(ID, SeedPair(1, 1))
+    store.append("fake", [row(1, arrays=path)], {path: packed({"s": np.ones(100)})})
     file = store.paths.root / path
     file.write_bytes(file.read_bytes()[:60])
     with pytest.raises(StoreError, match="cannot be loaded"):

@@ -10,7 +10,7 @@ from repro.errors import StoreError
 from repro.jobs import SeedPair
 from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
-from repro.runner.store import Store
+from repro.runner.store import Store, packed
 from repro.runner.takeover import offered, take_over
 
 PROVENANCE = {"revision": "abc", "reductions": ["fewer seeds"], "seconds": 2.0}
@@ -30,11 +30,11 @@ def other(store):
 
 def add(store, job, seed, arrays=True, status="done", mcc=0.5):
     pair = SeedPair(seed, 1)
-    name = store.save_arrays(job.id, pair, {"z": np.full(3, seed)}) if arrays else None
+    name = store.arrays_name(job.id, pair) if arrays else None
     row = {"schema": 1, "id": job.id, "task": job.task, "data_seed": seed, "model_seed": 1,
            "status": status, "metrics": {"mcc": mcc}, "arrays": name, "config": job.config,
            "provenance": PROVENANCE}  # fmt: skip
-    store.append(job.task, [row])
+    store.append(job.task, [row], {name: packed({"z": np.full(3, seed)})} if arrays else None)
 
 
 def test_rows_and_their_arrays_are_copied_with_their_provenance(store, other, make_job):

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from repro.config.tasks.image_counts import SIDES, refuse_counts
 from repro.config.tasks.rules import Rules, steps
 from repro.errors import ConfigError
 
-SIDES = {
-    "digits": 8,
-    "mnist": 28,
-    "fashion-mnist": 28,
-    "cifar-10": 32,
-    "celeba": 64,
-    "imagenet64": 64,
-}
 GREY = ("digits", "mnist", "fashion-mnist")
 LABELLED = ("digits", "mnist", "fashion-mnist", "cifar-10")
 RELEASED_SIDE = 32
@@ -48,6 +41,7 @@ def validate(config: Mapping[str, Any]) -> None:
             f"evaluation.sheet must be at most evaluation.samples={evaluation['samples']}, got"
             f" {evaluation['sheet']}; the nearest valid value is {evaluation['samples']}"
         )
+    refuse_counts(data)
     _check_levels(data, model)
     if model["name"] == "nvf_image":
         _check_latent(model)

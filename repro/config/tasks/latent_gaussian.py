@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from repro.config.tasks.image_counts import SIDES, refuse_counts, train_images
 from repro.config.tasks.rules import Rules, refuse_large_batch, steps
 from repro.errors import ConfigError
-
-TRAIN_IMAGES = {"digits": 1500, "mnist": 60_000, "fashion-mnist": 60_000}
-CIFAR_BATCH = 10_000
 
 
 def validate(config: Mapping[str, Any]) -> None:
@@ -43,22 +41,19 @@ def validate_gap(config: Mapping[str, Any]) -> None:
             )
 
 
-def train_images(data: Mapping[str, Any]) -> int:
-    """Training images of a data config, the validation images included."""
-    if data["dataset"] == "cifar-10":
-        return CIFAR_BATCH * len(set(data["batches"]))
-    return TRAIN_IMAGES[data["dataset"]]
-
-
 def _check_counts(config: Mapping[str, Any]) -> None:
-    data, images = config["data"], train_images(config["data"])
-    if data["validation"] >= images:
+    data = config["data"]
+    refuse_counts(data)
+    side, size = SIDES[data["dataset"]], data.get("size", 0)
+    if size > side:
         raise ConfigError(
-            f"data.validation must be below {images}, the number of training images, got"
-            f" {data['validation']}; the nearest valid value is {images - 1}"
+            f"data.size must be at most {side}, the side of the images of {data['dataset']}, got"
+            f" {size}; the nearest valid value is {side}"
         )
-    most = (images - data["validation"]) * data.get("per_image", 1)
-    refuse_large_batch(config, most, "training data")
+    images = train_images(data)
+    if images is not None:
+        most = (images - data["validation"]) * data.get("per_image", 1)
+        refuse_large_batch(config, most, "training data")
 
 
 def _check_likelihood(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
