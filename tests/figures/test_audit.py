@@ -120,6 +120,14 @@ def test_the_forest_of_arms_says_how_its_intervals_are_made_and_what_is_reduced(
     assert "a reduction" in foot
 
 
+def test_arms_with_other_data_say_that_their_effect_is_no_lead():
+    rows = arms_rows()
+    assert not any("other data" in note for note in table_arms(rows).notes)
+    config = rows[8]["config"]
+    rows[8] = rows[8] | {"config": config | {"data": config["data"] | {"centered": True}}}
+    assert any("other data" in note for note in table_arms(rows).notes)
+
+
 def test_the_learning_rate_is_compared_on_the_runs_that_the_arms_share():
     rows = [row("as_released", k, 0.1 * k) for k in range(8)]
     rows += [row("better", k, 0.1 * k) for k in (6, 7)]

@@ -305,6 +305,11 @@ def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> No
     ours = [line[9] for line in table.rows if line[2] == "ours"]
     assert ours == pytest.approx([2 * 4 / np.sqrt(ROWS)] * len(ours))
     assert any("not comparable" in note for note in table.notes)
+    assert any("no error bars" in note for note in table.notes)
+    known = PUBLISHED.assign(n=5)
+    assert not any(
+        "no error bars" in n for n in table_2(density_frame(tabular_rows()), known).notes
+    )
     assert any("TAN: its ICML version has -.60" in note for note in table.notes)
     assert not any("Published, GAS" in note for note in table.notes)
     assert not any("breast cancer" in note and "comparable" in note for note in table.notes)

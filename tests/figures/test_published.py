@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from repro.errors import ConfigError
-from repro.figures.published import Published, find_published, load_published
+from repro.figures.published import Published, find_published, load_published, noted
 
 GOOD = {
     "artefact": "table 9",
@@ -107,6 +107,11 @@ def test_nothing_found_is_none_and_too_much_is_refused(published):
     assert find_published(published, paper="re_iflow", layers=9) is None
     with pytest.raises(ConfigError, match="tells them apart"):
         find_published(published, paper="re_iflow", artefact="table 2", layers=3)
+
+
+def test_a_note_is_said_once_with_its_paper(tmp_path):
+    entries = (GOOD | {"layers": k, "note": note} for k, note in enumerate(["so", "", "so"], 3))
+    assert noted(load_published(write(tmp_path, *entries))) == ["A paper: so."]
 
 
 def test_missing_keys_take_their_defaults(tmp_path):
