@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.config.compose import compose_defaults
-from repro.config.overrides import Vocabulary
+from repro.config.overrides import Vocabulary, own_words
 from repro.config.seeds import parse_seeds
 from repro.config.tree import Tree
 from repro.errors import ConfigError
@@ -37,28 +37,15 @@ def read_request(words: Sequence[str]) -> Request:
         ConfigError: an unknown data set or key, a missing or wrong seed or file.
     """
     tree = Tree()
-    own = _own(words)
     names = [word for word in words if "=" not in word]
     choice = [f"data={_only(names)}"]
-    rest = [word for word in words if "=" in word and word.partition("=")[0] not in OWN_KEYS]
+    own, rest = own_words([word for word in words if "=" in word], OWN_KEYS)
     for word in rest:
         _check_key(word.partition("=")[0], tree.vocabulary)
     cells = compose_defaults(tree, [*choice, *rest, UNTRAINED]).cells
     if len(cells) > 1:
         raise ConfigError(f"one file holds one data set; give each key one value: {EXAMPLE}")
     return Request(cells[0].config["data"], _seed(own), _out(own))
-
-
-def _own(words: Sequence[str]) -> dict[str, str]:
-    """The values of `generate`'s own keys."""
-    own: dict[str, str] = {}
-    for word in words:
-        key, _, value = word.partition("=")
-        if key in OWN_KEYS and own.setdefault(key, value) != value:
-            raise ConfigError(
-                f"{key} is given twice, as {own[key]} and as {value}; leave one of them out"
-            )
-    return own
 
 
 def _only(names: Sequence[str]) -> str:

@@ -151,6 +151,24 @@ class Sweep:
     items: tuple[Any, ...]
 
 
+def own_words(words: Sequence[str], keys: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The values of a verb's own keys, as they are written, and the other words.
+
+    Raises:
+        ConfigError: two values for one of the keys.
+    """
+    own: dict[str, str] = {}
+    rest = []
+    for word in words:
+        key, _, value = word.lstrip("+").partition("=")
+        if key not in keys:
+            rest.append(word)
+        elif own.setdefault(key, value) != value:
+            both = f"{own[key]} and as {value}"
+            raise ConfigError(f"{key} is given twice, as {both}; leave one of them out")
+    return own, rest
+
+
 def parse_words(words: Iterable[str]) -> list[tuple[str, object]]:
     """Keys and values of command-line overrides; a value may be a `Sweep` or Hydra's `Glob`.
 

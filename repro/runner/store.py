@@ -77,17 +77,16 @@ class Store:
         Raises:
             StoreError: A row is not valid, or the file cannot be locked or written.
         """
-        rows = list(rows)
+        rows, arrays = list(rows), arrays or {}
         lines = [(key_of(row), encode(row, task)) for row in rows]
         if not lines:
             return []
-        named = {key_of(row): row["arrays"] for row in rows if row["arrays"] in (arrays or {})}
+        names = {key_of(row): row["arrays"] for row in rows}
         path = self.paths.rows(task)
 
         def place(key: RowKey) -> None:
-            if arrays and key in named:
-                content = arrays[named[key]]
-                file = self.paths.arrays / Path(named[key]).name
+            if (content := arrays.get(names[key])) is not None:
+                file = self.paths.arrays / Path(names[key]).name
                 write_atomic(file, lambda opened: opened.write(content))
 
         with locked(self.paths.rows_lock(task)):

@@ -14,6 +14,7 @@ from typing import Any
 
 from repro.config.compose import Composition, compose_defaults, read_settings
 from repro.config.identity import filled, identity
+from repro.config.overrides import own_words
 from repro.config.schema import SCALES, SCIENCE
 from repro.config.seeds import parse_seeds, spell_seeds
 from repro.config.tree import Tree
@@ -98,7 +99,7 @@ class Verifier:
 
     def __init__(self, words: Sequence[str]) -> None:
         _refuse_bare(words)
-        self.chosen, rest = _own(words)
+        self.chosen, rest = own_words(words, OWN_WORDS)
         tree = Tree()
         _refuse_science(tree, rest)
         self.composition: Composition = compose_defaults(tree, rest)
@@ -230,20 +231,6 @@ def _refuse_bare(words: Sequence[str]) -> None:
         if re.fullmatch(r"[0-9a-f]{12}", word):
             remedy = f"write id={word}"
         raise ConfigError(f"'{word}' is no KEY=VALUE; {remedy}")
-
-
-def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The values of verify's own words by key, and the other words."""
-    own: dict[str, str] = {}
-    rest = []
-    for word in words:
-        key, _, value = word.lstrip("+").partition("=")
-        if key not in OWN_WORDS:
-            rest.append(word)
-        elif own.setdefault(key, value) != value:
-            both = f"{own[key]} and as {value}"
-            raise ConfigError(f"{key} is given twice, as {both}; leave one of them out")
-    return own, rest
 
 
 def _one_seed(value: str, key: str) -> int:

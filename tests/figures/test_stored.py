@@ -30,10 +30,9 @@ def results(synthetic, tmp_path):
         for seed in (1, 49):
             row = synthetic.make_row_5d(cell.config["model"]["name"], seed)
             row |= {"id": cell.id, "config": cell.config, "provenance": {}}
-            arrays = synthetic.arrays_5d(row)
-            kept = {store.arrays_name(cell.id, SeedPair(seed, 1)): packed(arrays)}
-            kept = kept if seed == 49 else {}
-            store.append(cell.task, [row | {"arrays": next(iter(kept), None)}], kept)
+            name = store.arrays_name(cell.id, SeedPair(seed, 1)) if seed == 49 else None
+            kept = {name: packed(synthetic.arrays_5d(row))} if name else {}
+            store.append(cell.task, [row | {"arrays": name}], kept)
     return tmp_path
 
 
