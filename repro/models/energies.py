@@ -64,10 +64,13 @@ def energy(target: str, z: Tensor, box: float, wall: float) -> Tensor:
 
 
 def first_mode(target: str, z: Tensor) -> Tensor | None:
-    """Whether each point (...) is nearer to the first of the target's two modes; None for one."""
+    """Whether each point (...) is nearer to the first of the target's two modes; None for one.
+
+    In float64: where U3's modes run together a sixth of its mass would tie in float32.
+    """
     if target not in _TERMS:
         return None
-    first, second = _TERMS[target](z)
+    first, second = _TERMS[target](z.double())
     return first > second
 
 

@@ -86,6 +86,17 @@ def test_modes_are_told_apart() -> None:
     assert first_share("u1", 4.0, 0.1) == pytest.approx(0.5, abs=1e-9)
 
 
+@pytest.mark.parametrize(("target", "share"), [("u1", 0.5), ("u3", 0.5), ("u4", 0.7522)])
+def test_modes_of_draws_in_float32_are_those_of_the_density(target: str, share: float) -> None:
+    line = torch.linspace(-4.5, 4.5, 800, dtype=torch.float64)
+    z = torch.cartesian_prod(line, line)
+    weights = torch.softmax(-energy(target, z, 4.0, 0.1), dim=0)
+    first = first_mode(target, z.float())
+    assert first is not None
+    assert float((weights * first).sum()) == pytest.approx(share, abs=2e-3)
+    assert first_share(target, 4.0, 0.1) == pytest.approx(share, abs=1e-4)
+
+
 @pytest.mark.parametrize("config", MODELS, ids=lambda c: f"{c['name']}-{c.get('mixing', '')}")
 def test_log_q_is_the_density_of_the_draws(config: dict) -> None:
     torch.manual_seed(3)
