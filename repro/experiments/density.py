@@ -142,9 +142,15 @@ class DensityPack(TrainedPack):
 
     def _arrays(self, index: int, member: VariationalFlow) -> dict[str, np.ndarray]:
         if self.data[index].dim >= TABLE_DIM:
-            return {"log_likelihood": self.tested["full"][index].numpy().astype(np.float16)}
+            return {"log_likelihood": kept(self.tested["full"][index])}
         evaluation, seed = self.config["evaluation"], self.seeds[index].model_seed
         return shape_arrays(member, self.data[index], evaluation, seed)
+
+
+def kept(log_likelihood: Tensor) -> np.ndarray:
+    """Log-likelihoods (N,) in nats as float16, those beyond its range (65,504) at its ends."""
+    within = np.finfo(np.float16)
+    return np.clip(log_likelihood.numpy(), within.min, within.max).astype(np.float16)
 
 
 def _first(rows: Tensor, count: int | None) -> Tensor:

@@ -116,7 +116,7 @@ class SequentialLatent(Latent):
     prior's; a trained prior over the sequences costs less.
 
     Source: van den Oord, Vinyals & Kavukcuoglu 2017 (arXiv 1711.00937), section 3 and appendix
-    A.1; vocabulary 16, width 16 and decay .99 as in the NVF paper.
+    A.1; vocabulary 16 and width 16 as in the NVF paper, decay .99 as in its released code.
     """
 
     book: Tensor

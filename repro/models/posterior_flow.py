@@ -56,7 +56,7 @@ def make_posterior_flow(config: Config, dim: int, context: int) -> Bijection | N
 
     Its parameters are affine functions of the encoder's hidden values (B, `context`), or the same
     for every datum if not `amortised`. Those of an autoregressive flow (iaf) are its networks'
-    outputs, which see the hidden values, or do not.
+    outputs, which see the hidden values (but for those of a step's first feature), or do not.
 
     Raises:
         ConfigError: for a flow that does not exist.

@@ -15,7 +15,7 @@ from torch import Tensor
 from repro.config.compose import compose_all
 from repro.data.tabular.features import FEATURES
 from repro.data.two_modes import TwoModes
-from repro.experiments.density import DensityPack, run
+from repro.experiments.density import DensityPack, kept, run
 from repro.experiments.density_data import LOADERS, load_density_data
 from repro.experiments.density_shape import _information, _slopes, _states
 from repro.jobs import Context, SeedPair
@@ -158,6 +158,12 @@ def test_information_of_states() -> None:
     same, own = torch.full((4, 2), 0.5), torch.eye(2).repeat(2, 1)
     assert _information(same) == pytest.approx(0)
     assert _information(own) == pytest.approx(math.log(2))
+
+
+def test_a_row_that_is_beyond_float16_is_kept_finite() -> None:
+    values = kept(torch.tensor([-3.0, -1e6, 1e6], dtype=torch.float64))
+    assert values.dtype == np.float16
+    assert values.tolist() == [-3.0, -65504.0, 65504.0]
 
 
 def test_tabular_rows_are_chosen_by_the_data_seed() -> None:
