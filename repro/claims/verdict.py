@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from repro.claims.estimate import NAN, Estimate
 from repro.claims.schema import Rule
-from repro.report.equivalence import tost
+from repro.report.equivalence import beyond_p, tost
 from repro.report.power import POWER, equivalence_n, pairs_for_power, share_n
 
 ALPHA = 0.05
@@ -38,13 +38,14 @@ def without(decision: Decision, absent: Sequence[str]) -> Decision:
 def rule_p(found: Estimate, rule: Rule) -> float:
     """The p by which Holm's correction ranks a claim: that of the rule's own test; nan: none.
 
-    For `within` it is the two one-sided tests', for the others the statistic's own, or that of the
-    opposite claim where the whole interval contradicts this one.
+    For `within` it is the two one-sided tests', or the t test's against the nearer margin where
+    the whole interval is beyond it; for the others the statistic's own, or that of the opposite
+    claim where the whole interval contradicts this one.
     """
     if found.exact or rule.comparison == "equals":
         return NAN
     if rule.comparison == "within":
-        return _tost_p(found, rule)
+        return _beyond_p(found, rule) if _contradicts(found, rule) else _tost_p(found, rule)
     if not math.isnan(found.p_against) and _contradicts(found, rule):
         return found.p_against
     return found.p
@@ -70,10 +71,13 @@ def decide(found: Estimate, rule: Rule, p: float) -> Decision:
 
 
 def _contradicts(found: Estimate, rule: Rule) -> bool:
-    """Whether the whole interval is on the other side of a one-sided rule's bound."""
-    if rule.comparison == "above":
-        return found.high < rule.bound
-    return rule.comparison == "below" and found.low > rule.bound
+    """Whether the whole interval is on the other side of the bound, or beyond the margin."""
+    margin = rule.margin or 0.0
+    return {
+        "above": found.high < rule.bound,
+        "below": found.low > rule.bound,
+        "within": found.low > rule.bound + margin or found.high < rule.bound - margin,
+    }.get(rule.comparison, False)
 
 
 def _exact(found: Estimate, rule: Rule) -> Decision:
@@ -106,7 +110,7 @@ def _one_sided(
         return Decision(UNDECIDED, f"the interval decides, p {p:.2g} does not", _n(found, rule, p))
     if inside:
         return Decision(HOLDS, "the whole interval is on the claimed side")
-    if outside:
+    if outside and p < ALPHA:
         return Decision(FAILS, "the whole interval is on the other side")
     if negligible:
         return Decision(FAILS, f"no effect of {rule.negligible:g} is left in the interval")
@@ -127,19 +131,31 @@ def _differs(found: Estimate, rule: Rule, p: float) -> Decision:
 def _within(found: Estimate, rule: Rule, p: float) -> Decision:
     margin = rule.margin or 0.0
     inside = rule.bound - margin < found.low and found.high < rule.bound + margin
+    outside = _contradicts(found, rule)
+    if outside and not p >= ALPHA:  # nan: values a unit are not there, the interval decides
+        return Decision(FAILS, f"the whole interval is further than {margin:g} away")
     if math.isnan(p) and inside:
         return Decision(HOLDS, f"the whole interval is within {margin:g}")
     if p < ALPHA:
         return Decision(HOLDS, f"two one-sided tests within ±{margin:g}, p {p:.2g}")
-    if found.low > rule.bound + margin or found.high < rule.bound - margin:
-        return Decision(FAILS, f"the whole interval is further than {margin:g} away")
     gap = abs(found.value - rule.bound)
     sd, alpha = _sd(found), _alpha(found, rule, p)
     if gap < margin:
         n = equivalence_n(gap, sd, margin, alpha=alpha)
     else:
         n = pairs_for_power((gap - margin) / sd, alpha=alpha) if sd > 0 else None
-    return Decision(UNDECIDED, f"the interval reaches over the margin of {margin:g}", n)
+    reason = (
+        f"the interval decides, p {p:.2g} does not"
+        if outside
+        else f"the interval reaches over the margin of {margin:g}"
+    )
+    return Decision(UNDECIDED, reason, n)
+
+
+def _beyond_p(found: Estimate, rule: Rule) -> float:
+    """The two-sided t test's against the nearer margin; nan without values a unit."""
+    values, margin = found.values, rule.margin or 0.0
+    return beyond_p(values, rule.bound, margin) if len(values) > 1 else NAN
 
 
 def _tost_p(found: Estimate, rule: Rule) -> float:

@@ -48,3 +48,20 @@ def tost(
     above = stats.ttest_1samp(sample, target - margin, alternative="greater").pvalue
     below = stats.ttest_1samp(sample, target + margin, alternative="less").pvalue
     return Equivalence(interval, float(max(above, below)))
+
+
+def beyond_p(
+    values: Sequence[float] | NDArray[np.floating], target: float, margin: float
+) -> float:
+    """The two-sided t test's p against whichever end of target +- margin is nearer to the mean.
+
+    It ranks a claim of equivalence that its whole interval contradicts. 0 where all values are
+    equal, since none of them is then in doubt.
+
+    Source: scipy.stats.ttest_1samp.
+    """
+    sample = np.asarray(values, dtype=np.float64).ravel()
+    if np.ptp(sample) == 0:
+        return 0.0
+    end = target + np.copysign(margin, sample.mean() - target)
+    return float(stats.ttest_1samp(sample, end).pvalue)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from repro.claims.estimate import Estimate
 from repro.claims.judge import judge
@@ -68,6 +69,24 @@ def test_the_p_against_counts_where_the_interval_contradicts_the_claim(rule, p):
 def test_against_a_claim_too_an_interval_needs_its_p_unless_little_enough_is_left():
     assert decide(UP, Rule("above", 0.6), 0.06).verdict == UNDECIDED
     assert decide(UP, Rule("above", 0.6, negligible=0.1), 0.06).verdict == FAILS
+
+
+def test_to_be_beyond_a_margin_takes_p_after_holm_as_every_other_verdict(make_sample):
+    values = [0.2, 0.3, 0.28, 0.25, 0.31]
+    found = STATISTICS["mean"].function([make_sample(values)], 0.0)
+    rule = Rule("within", 0.0, 0.2)
+    p = rule_p(found, rule)
+    assert p == pytest.approx(ttest_1samp(values, 0.2).pvalue)
+    assert 0.025 < p < 0.05
+    assert decide(found, rule, p).verdict == FAILS
+    corrected = decide(found, rule, 2 * p)
+    assert corrected.verdict == UNDECIDED
+    assert corrected.n > len(values)
+
+
+@pytest.mark.parametrize(("p", "why"), [(0.01, "other side"), (0.06, "no effect of 0.1 is left")])
+def test_the_reason_of_a_failure_is_the_one_that_decides(p, why):
+    assert why in decide(UP, Rule("above", 0.55, negligible=0.1), p).reason
 
 
 def test_an_exact_number_needs_no_p():

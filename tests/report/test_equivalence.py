@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repro.report.equivalence import tost
+from repro.report.equivalence import beyond_p, tost
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -26,3 +26,10 @@ def test_the_p_by_hand():
 def test_what_cannot_be_tested_is_refused(values, margin):
     with pytest.raises(ValueError, match="give"):
         tost(values, 1.0, margin)
+
+
+@pytest.mark.parametrize(("mean", "end"), [(0.3, 0.1), (-0.3, -0.1)])
+def test_beyond_is_tested_at_the_nearer_end(mean, end):
+    values = [mean - 0.1, mean, mean + 0.1]
+    assert beyond_p(values, 0.0, 0.1) == pytest.approx(stats.ttest_1samp(values, end).pvalue)
+    assert beyond_p([mean, mean], 0.0, 0.1) == 0.0
