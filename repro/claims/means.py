@@ -88,8 +88,9 @@ def best_of_arms(
         found.append((rival.name, _estimate(gaps, bound, kind, "", test, level)))
     name, least = min(found, key=lambda pair: pair[1].value)
     every = [(f"against {rival}", _short(one)) for rival, one in found]
+    method = f"paired difference to the best rival, {name}{_at_once(rivals)}"
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
-                    max(one.p for _, one in found), f"paired difference to the best rival, {name}",
+                    max(one.p for _, one in found), method,
                     least.values, level=level, p_against=_against(least, rivals),
                     details=(*every, *least.details))  # fmt: skip
 
@@ -114,8 +115,9 @@ def ordering(
     every = [(name, f"{_short(one)}, Holm p {p:.2g}")
              for name, one, p in zip(names, found, adjusted, strict=True)]  # fmt: skip
     least = min(found, key=lambda one: one.value)
+    method = f"smallest step of the ordering{_at_once(count)}"
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
-                    max(one.p for one in found), "smallest step of the ordering",
+                    max(one.p for one in found), method,
                     least.values, level=level, p_against=_against(least, count),
                     details=tuple(every))  # fmt: skip
 
@@ -140,9 +142,9 @@ def repeated_measures(
     every = [(sample.name, f"mean {means[i]:.4f}") for i, sample in enumerate(samples)]
     every.append(("Friedman", f"χ² {agreement.statistic:.2f}, Kendall's W {agreement.w:.2f}"))
     method = f"highest mean ({samples[top].name}) {MINUS} lowest ({samples[bottom].name})"
+    method += f"{_at_once(pairs)}; p: Friedman"
     return Estimate(found.value, found.low, found.high, found.n, found.unit, agreement.p,
-                    f"{method}; p: Friedman", found.values, level=level,
-                    details=tuple(every))  # fmt: skip
+                    method, found.values, level=level, details=tuple(every))  # fmt: skip
 
 
 def spread_difference(
@@ -207,6 +209,10 @@ def _paired_details(values: NDArray[np.float64], level: float) -> list[tuple[str
         ("dz", f"{dz.value:.2f} [{dz.low:.2f}, {dz.high:.2f}]"),
         ("above 0", f"{found.positive} of {found.interval.n}"),
     ]
+
+
+def _at_once(count: int) -> str:
+    return f"; the interval holds for all {count} at once" if count > 1 else ""
 
 
 def _short(found: Estimate) -> str:

@@ -33,12 +33,14 @@ def trend(
     unit: str | None = None,
     log_x: bool = False,
     log_y: bool = False,
+    step: str = "",
 ) -> Estimate:
     """The mean over units of the slope along a config key (or `arm`), with Page's trend test.
 
     With two selections the slope is that of first minus second. `levels` gives an order where the
-    values have none, `at` their places on the axis; both axes may be logarithmic. p is the t
-    test's, Wilcoxon's or, for a bound of 0, Page's (one-sided, doubled).
+    values have none, `at` their places on the axis, and `step` is a word for one step of it; both
+    axes may be logarithmic. p is the t test's, Wilcoxon's or, for a bound of 0, Page's
+    (one-sided, doubled).
     """
     if test not in TREND_TESTS:
         raise ConfigError(f"test: {test} does not exist; write one of {', '.join(TREND_TESTS)}")
@@ -61,8 +63,9 @@ def trend(
         p = min(1.0, 2 * min(page.p, page_trend(-values).p)) if test == "page" else p
         details.append(("Page, rising", f"L {page.statistic:.0f}, one-sided p {page.p:.2g}"))
     details.append(("Wilcoxon of the slopes", f"p {signed_rank_p(steep):.2g}"))
+    each = f" per {step}" if step else ""
     return Estimate(interval.mean, interval.low, interval.high, len(table), UNITS[kind], p,
-                    f"mean slope along {along}, {interval.method}; p: {test}",
+                    f"mean slope along {along}{each}, {interval.method}; p: {test}",
                     tuple(steep.tolist()), details=tuple(details))  # fmt: skip
 
 

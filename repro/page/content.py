@@ -110,7 +110,7 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
     """
     judgements = judged(shelf, scales)
     settings = settings_of(shelf, [one.claim for one in judgements])
-    lines = {one.claim.id: words.line(one) for one in judgements}
+    lines = {one.claim.id: words.line(one, settings.measures) for one in judgements}
     chosen = tuple(scales) or DECIDING
     compositions = [
         shelf.composition(name, fullest(shelf.find, name, chosen).scale)
@@ -120,7 +120,9 @@ def gather(shelf: Shelf, scales: Sequence[str] = ()) -> Content:
     seen: set[bytes] = set()
     sections = []
     for stem in dict.fromkeys([*settings.papers, *papers]):
-        proofs = tuple(_proof(one) for one in judgements if one.claim.paper == stem)
+        proofs = tuple(
+            _proof(one, lines[one.claim.id]) for one in judgements if one.claim.paper == stem
+        )
         shown = tuple(
             _shown(shelf, one, settings, seen) for one in compositions if one.about.paper == stem
         )
@@ -154,9 +156,9 @@ def _rows_by_scale(shelf: Shelf, scales: Sequence[str]) -> dict[str, list[dict[s
     }
 
 
-def _proof(one: Judgement) -> Proof:
+def _proof(one: Judgement, line: words.Line) -> Proof:
     return Proof(
-        line=words.line(one),
+        line=line,
         statistic=one.estimate.method or one.claim.test.name.replace("_", " "),
         rule=words.rule(one.claim.decide),
         p=words.p_value(one.p),

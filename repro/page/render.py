@@ -54,7 +54,8 @@ def headline_table(content: Content) -> str:
     ]
     for one in content.headline:
         sentence = f"[{content.settings.headline[one.id]}]({REPORT}#claim-{one.id.lower()})"
-        ours = one.ours if one.interval == DASH else f"{one.ours} {one.interval}"
+        parts = (one.ours, "" if one.interval == DASH else one.interval, one.measure)
+        ours = " ".join(part for part in parts if part)
         cells = (
             f"{MARKS[one.verdict]} {one.verdict}",
             f"{sentence} \\*" if one.reductions else sentence,

@@ -73,7 +73,8 @@ class Lead:
 class Settings:
     """Everything that the report may be told; `papers` are file stems.
 
-    `headline` has claim ids, and what the README calls each in at most `WORDS_FIT` characters.
+    `headline` has claim ids, and what the README calls each in at most `WORDS_FIT` characters;
+    `measures` what the numbers of a metric are in, by the last part of its path.
     """
 
     title: str
@@ -84,6 +85,7 @@ class Settings:
     image_width: int
     lead: Lead
     audit: Audit
+    measures: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(
@@ -104,6 +106,7 @@ def read_settings(
             raise ConfigError(
                 f"{file.name}, headline.{name}: say the claim in at most {WORDS_FIT} characters"
             )
+    _mapping(raw.get("measures", {}), f"{file.name}, measures")
     for name in raw["papers"]:
         _word(name, papers, f"{file.name}, papers")
     audit = _typed(raw["audit"], Audit, f"{file.name}, audit")

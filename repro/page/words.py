@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from repro.claims.estimate import Estimate
 from repro.claims.judge import Judgement
 from repro.claims.schema import Claim, Number, Rule
 from repro.claims.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from repro.figures.tables import DASH, MINUS
+from repro.page.measures import measure, step_of
 
 SENSIBLE = 10_000  # beyond this many units nobody would run it
 PLURALS = {
@@ -34,7 +37,7 @@ QUANTITIES = {
     "farthest": "{0}, at its farthest",
     "common_value": "{0}",
     "rank": "place of data seed {data_seed}",
-    "trend": "slope of {all} along {along}",
+    "trend": "slope of {all} along {along}{step}",
     "correlation": "rank correlation of {0} and {1}{given}",
     "published": "published",
 }
@@ -50,6 +53,7 @@ class Line:
     published: str
     published_number: str
     ours: str
+    measure: str
     quantity: str
     interval: str
     n: str
@@ -59,16 +63,18 @@ class Line:
     reductions: tuple[str, ...]
 
 
-def line(one: Judgement) -> Line:
-    """Put a judgement into words."""
+def line(one: Judgement, measures: Mapping[str, str] = MappingProxyType({})) -> Line:
+    """Put a judgement into words; `measures` says what a metric's numbers are in."""
+    ran = one.verdict != NOT_RUN and not _theirs(one.claim)
     return Line(
         id=one.claim.id,
         sentence=one.claim.sentence,
         source=one.claim.source,
-        published=published(one.claim),
-        published_number=_published(one.claim.published) if one.claim.published else DASH,
-        ours=DASH if one.verdict == NOT_RUN else _value(one),
-        quantity="" if one.verdict == NOT_RUN else quantity(one.claim),
+        published=published(one.claim) if one.claim.rows else _published_number(one),
+        published_number=_published_number(one),
+        ours=_value(one) if ran else DASH,
+        measure=measure(one.claim, measures) if ran else "",
+        quantity=quantity(one.claim) if ran else "",
         interval=interval(one),
         n=count(one),
         verdict=one.verdict,
@@ -93,7 +99,7 @@ def counted(counts: Sequence[tuple[str, int]]) -> str:
 
 def quantity(claim: Claim) -> str:
     """What the statistic is of, with the claim's own names of its selections."""
-    names = claim.test.of
+    names = [f"log {one}" if claim.rows[one].log else one for one in claim.test.of]
     joined = f" {MINUS} ".join(names) if claim.test.name == "trend" else ", ".join(names)
     given = f", given {names[2]}" if len(names) == 3 else ""
     extra = {
@@ -102,6 +108,7 @@ def quantity(claim: Claim) -> str:
         "all": joined,
         "count": len(names),
         **claim.test.arguments,
+        "step": f" per {step}" if (step := step_of(claim)) else "",
         "along": _key_in_words(str(claim.test.arguments.get("along", ""))),
     }
     text = QUANTITIES[claim.test.name].format(*names, **extra)
@@ -118,14 +125,15 @@ def _key_in_words(key: str) -> str:
 
 def interval(one: Judgement) -> str:
     """The bounds, or a dash where nothing is estimated."""
-    found = one.estimate
-    if one.verdict == NOT_RUN or found.exact or math.isnan(found.low):
+    if one.verdict == NOT_RUN or _theirs(one.claim):
         return DASH
-    return f"[{number(found.low)}, {number(found.high)}]"
+    return _bounds(one.estimate) or DASH
 
 
 def count(one: Judgement) -> str:
     """How many units, and how many were declared where it is fewer."""
+    if _theirs(one.claim):
+        return DASH
     if one.verdict == NOT_RUN:
         return DASH if one.claim.n is None else f"0 of {one.claim.n}"
     n, wanted = one.estimate.n, one.claim.n
@@ -186,6 +194,23 @@ def p_value(p: float) -> str:
 def cell(text: str) -> str:
     """A text as a cell of a Markdown table."""
     return text.replace("|", r"\|").replace("\n", " ")
+
+
+def _theirs(claim: Claim) -> bool:
+    """Whether a claim rests on published numbers alone."""
+    return not claim.rows
+
+
+def _bounds(found: Estimate) -> str:
+    known = not found.exact and not math.isnan(found.low)
+    return f"[{number(found.low)}, {number(found.high)}]" if known else ""
+
+
+def _published_number(one: Judgement) -> str:
+    """The paper's number; with its reading limits where nothing else decides."""
+    if _theirs(one.claim):
+        return f"{_value(one)} {_bounds(one.estimate)}".rstrip()
+    return _published(one.claim.published) if one.claim.published else DASH
 
 
 def _value(one: Judgement) -> str:

@@ -12,6 +12,7 @@ from repro.claims.verdict import HOLDS, NOT_RUN, UNDECIDED, Decision
 from repro.figures.tables import DASH, MINUS
 from repro.page import words
 from repro.page.content import _proof
+from repro.page.measures import measure
 
 ROWS = {"a": Selection("e", "mcc"), "b": Selection("e", "mcc")}
 
@@ -62,7 +63,7 @@ def test_what_has_not_run_shows_no_number():
 
 def test_a_claim_whose_rows_all_are_lost_names_the_statistic_that_it_would_take():
     found = replace(judged(UNDECIDED, n=0), estimate=Estimate(math.nan))
-    assert _proof(found).statistic == "paired difference"
+    assert _proof(found, words.line(found)).statistic == "paired difference"
     assert (words.line(found).ours, words.line(found).n) == (DASH, "0")
 
 
@@ -75,6 +76,38 @@ def test_a_trend_names_its_key_in_words():
     test = Primary("trend", ("a",), {"along": "model.flow_length"})
     claim = replace(judged().claim, test=test)
     assert words.quantity(claim) == "slope of a along flow length"
+
+
+def test_a_trend_says_its_step_and_a_logarithm_is_named():
+    test = Primary("trend", ("a",), {"along": "data.distance", "step": "unit of a²"})
+    rows = {"a": Selection("e", "slope", log=True)}
+    claim = replace(judged().claim, test=test, rows=rows)
+    assert words.quantity(claim) == "slope of log a along distance per unit of a²"
+    assert measure(claim, {"slope": "slope"}) == "log slope per unit of a²"
+
+
+@pytest.mark.parametrize(
+    ("test", "rows", "word"),
+    [(Primary("paired_difference", ("a", "b")), ROWS, "MCC"),
+     (Primary("share", ("a",), {"below": 0.1}), ROWS, "share"),
+     (Primary("correlation", ("a", "b")), ROWS, "rho"),
+     (Primary("mean", ("a",)), {"a": Selection("e", "mcc", over="mcc_x")}, "ratio"),
+     (Primary("mean", ("a",)), {"a": Selection("e", "at.end.mcc")}, "MCC"),
+     (Primary("difference", ("a", "b")), ROWS | {"b": Selection("e", "nll")}, ""),
+     (Primary("mean", ("a",)), {"a": Selection("e", "unknown")}, ""),
+     (Primary("trend", ("a",), {"along": "x", "log_x": True}), ROWS, "MCC per e-fold"),
+     (Primary("trend", ("a",), {"along": "x"}), ROWS, "")],
+)  # fmt: skip
+def test_a_number_says_what_it_is_in_where_that_is_known(test, rows, word):
+    claim = replace(judged().claim, test=test, rows=rows)
+    assert measure(claim, {"mcc": "MCC", "nll": "nats"}) == word
+
+
+def test_a_claim_on_published_numbers_alone_shows_them_as_published():
+    own = Estimate(0.765, 0.75, 0.78, 1, "published number")
+    line = words.line(judged(estimate=own, rows={}, n=None))
+    assert line.published == line.published_number == "0.765 [0.750, 0.780]"
+    assert (line.ours, line.interval, line.n, line.quantity) == (DASH, DASH, DASH, "")
 
 
 def test_every_statistic_has_words():
