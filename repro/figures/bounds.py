@@ -30,7 +30,7 @@ from repro.figures.bounds_rows import (
     published_line,
 )
 from repro.figures.bounds_tables import EXPERIMENT, GROUPS, PAPER, gain_table, table_2
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.material import Material, Product
 from repro.figures.published import Published, noted
 from repro.figures.style import FAINT, MUTED, Layout, page_title, panel_page, styled
@@ -95,7 +95,8 @@ def figure_4(frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] 
         ax.set_ylabel(label)
         ax.grid(axis="y")
     page_title(figure, f"Bounds on {dataset_label(frame)} against the length of the flow")
-    _legend(figure, flows, compared=not published.empty)
+    named = {flow: f"{FLOW_LABELS[flow]}, ours, {_said_n(frame, flow, setting)}" for flow in flows}
+    _legend(figure, named, compared=not published.empty)
     return figure
 
 
@@ -170,8 +171,11 @@ def figure_annealing(
         ax.set_ylabel(PANELS["nll"])
         ax.grid(axis="y")
     page_title(figure, "What is annealed")
-    handles = [Line2D([], [], color=MUTED, linestyle=line, label=f"annealed: {ANNEALINGS[name]}")
-               for name, line in ANNEALING_LINES.items()]  # fmt: skip
+    handles = []
+    for name, line in ANNEALING_LINES.items():
+        runs = _said_n(frame, "planar", (name, units))
+        label = f"annealed: {ANNEALINGS[name]}; ours {runs}"
+        handles.append(Line2D([], [], color=MUTED, linestyle=line, label=label))
     _place(figure, axes[0], handles, 0.45)
     return figure
 
@@ -224,8 +228,13 @@ def _handle(flow: str, label: str) -> Line2D:
     return Line2D([], [], color=FLOW_COLOURS[flow], marker="o", markersize=4, label=label)
 
 
-def _legend(figure: Figure, flows: Sequence[str], compared: bool) -> None:
-    handles = [_handle(flow, f"{FLOW_LABELS[flow]}, ours") for flow in flows]
+def _said_n(frame: pd.DataFrame, flow: str, setting: tuple[str, int]) -> str:
+    lengths = lengths_of(frame, flow, *setting)
+    return said_n(interval(of_flow(frame, flow, k, *setting), "nll").n for k in lengths)
+
+
+def _legend(figure: Figure, named: Mapping[str, str], compared: bool) -> None:
+    handles = [_handle(flow, label) for flow, label in named.items()]
     if compared:
         handles += [
             Line2D([], [], color=FLOW_COLOURS[flow], linestyle=DASHED, marker="D", markersize=3.5,

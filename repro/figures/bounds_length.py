@@ -22,7 +22,7 @@ from repro.figures.bounds_rows import (
     tighter_notes,
 )
 from repro.figures.bounds_tables import PAPER, published_gains
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.material import Material, Product
 from repro.figures.style import MUTED, Layout, name_line, page_title, panel_page, styled
 from repro.figures.tables import MINUS, Cell, Column, Table
@@ -63,8 +63,10 @@ def figure_length(
     frame: pd.DataFrame, published: pd.DataFrame, notes: Sequence[str] = ()
 ) -> Figure:
     """Draw F, -ln p and the flow's gain in -ln p against the updates, with the published gains."""
-    figure, [axes] = panel_page(LAYOUT, 1, 3, notes)
     shown = sorted(frame["updates"].unique())
+    counts = [interval(_of(frame, one, n), "nll").n for one in _posteriors(frame) for n in shown]
+    foot = [f"Means with 95 % intervals (Student-t) over model seeds, {said_n(counts)}."]
+    figure, [axes] = panel_page(LAYOUT, 1, 3, [*foot, *notes])
     for posterior in _posteriors(frame):
         for ax, metric in zip(axes, ("free_energy", "nll"), strict=False):
             found = [interval(_of(frame, posterior, updates), metric) for updates in shown]

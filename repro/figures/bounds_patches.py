@@ -20,6 +20,7 @@ from repro.figures.bounds_rows import (
     published_line,
 )
 from repro.figures.bounds_tables import PAPER, table_3
+from repro.figures.error_bars import said_n
 from repro.figures.material import Material, Product
 from repro.figures.style import Layout, page_title, panel_page, styled
 from repro.figures.tables import MINUS
@@ -48,7 +49,9 @@ def figure_patches(
 
     Source: Rezende & Mohamed 2015, table 3.
     """
-    figure, [axes] = panel_page(LAYOUT, 1, 2, notes)
+    counts = frame[frame["done"]].groupby("length").size()
+    foot = [f"A faint mark is a run; means with 95 % intervals (Student-t), {said_n(counts)}."]
+    figure, [axes] = panel_page(LAYOUT, 1, 2, [*foot, *notes])
     for ax, (metric, label) in zip(axes, PANELS.items(), strict=True):
         _draw(ax, frame, metric)
         ax.set_xlabel("flow length K (planar)")

@@ -153,7 +153,7 @@ def figure_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = (
         *notes,
     ]
     figure, [left, right] = titled_page(
-        EVEN, 2, f"Convolution, {ENDS[rows[0]['arm']]}, by the Fourier transform", foot
+        EVEN, 2, f"Convolution, {ENDS[rows[0]['arm']]}, by a fast transform", foot
     )
     for (key, name), colour in zip(CHECKED.items(), COLOURS, strict=True):
         worst = np.max([row["metrics"]["by_size"][key] for row in rows], axis=0)
@@ -185,7 +185,7 @@ def _draw_times(ax: Axes, rows: Sequence[Mapping[str, Any]], exponent: float) ->
     sizes = np.asarray(evaluation["time_sizes"], float)
     ax.plot(evaluation["dense_sizes"], dense, color=COLOURS[1], marker="s", markersize=2.5,
             label="dense matrix")  # fmt: skip
-    ax.plot(sizes, fast, color=COLOURS[0], marker="o", markersize=2.5, label="Fourier transform")
+    ax.plot(sizes, fast, color=COLOURS[0], marker="o", markersize=2.5, label="fast transform")
     fitted = sizes[sizes >= evaluation["fit_from"]]
     centre = np.exp(np.log(fast[sizes >= evaluation["fit_from"]]).mean())
     line = centre * (fitted / np.exp(np.log(fitted).mean())) ** exponent
@@ -204,7 +204,7 @@ def table_circulant(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()
         Column("arm", "ends", labels=ENDS),
         Column("size", "length", "count"),
         *(Column(key, name) for key, name in CHECKED.items()),
-        Column("fast", "microseconds, Fourier", "number", 1),
+        Column("fast", "microseconds, fast transform", "number", 1),
         Column("dense", "microseconds, dense", "number", 1),
         Column("n", "seeds", "count"),
     )

@@ -28,7 +28,7 @@ from repro.figures.energy_table import (
     published_points,
     table_energies,
 )
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.rows import Rows
@@ -107,7 +107,9 @@ def figure_3d(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) ->
     """
     frame = energy_frame(rows)
     targets = [target for target in TARGETS if target in set(frame["target"])]
-    below = [BARS, *explanations(frame, published), *lost_notes(frame), *notes]
+    counts = frame[frame["done"]].groupby(["target", "arm", "length"]).size()
+    bars = f"{BARS} {said_n(counts)}."
+    below = [bars, *explanations(frame, published), *lost_notes(frame), *notes]
     figure, axes = panel_page(BOUNDS, 1, len(targets), below)
     page_title(figure, "Free energy of the fits against the length of the flow")
     for ax, target in zip(axes[0], targets, strict=True):

@@ -17,6 +17,12 @@ def reach(intervals: Iterable[Interval]) -> NDArray[np.float64]:
     return np.maximum(np.nan_to_num(pairs).reshape(-1, 2).T, 0.0)
 
 
+def said_n(counts: Iterable[int]) -> str:
+    """How many units the points of a picture rest on: `n = 5`, `n = 2 to 5`; 0 are not drawn."""
+    known = sorted({int(count) for count in counts} - {0}) or [0]
+    return f"n = {known[0]}" + (f" to {known[-1]}" if len(known) > 1 else "")
+
+
 def draw_values(ax: Axes, place: float, values: Sequence[float], colour: str, size: float) -> None:
     """Draw values as faint marks about a place, and their mean with its interval beside them."""
     away = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)

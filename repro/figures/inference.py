@@ -128,7 +128,9 @@ def figure_gaps(found: Sequence[Arrays], notes: Sequence[str] = ()) -> Figure:
     Source: Cremer, Li & Duvenaud 2018, the decomposition of section 3.
     """
     gaps = per_image(found)
+    seeds, images = gaps[JOINT]["approximation"].shape
     foot = [
+        f"{images} images, {seeds} model seeds. "
         "Left: mean gaps, with 95 % bootstrap intervals over images of the approximation gap and "
         "of the whole. Right: every image and model seed, the jointly trained encoder; dashed: "
         "both gaps alike.",

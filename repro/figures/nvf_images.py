@@ -45,7 +45,7 @@ OURS = {
     "nvf": {"latent": "sequential", "noise": "uniform", "pictures": "plain"},
 }
 NAMES_WIDTH = 24  # letters beside a published mark, which its panel has room for
-COLOURS = {"flow_ours": "#56B4E9", "nvf": "#0072B2"}  # Okabe and Ito
+COLOURS = {"flow_ours": "#0072B2", "nvf": "#D55E00"}  # NF's and NVF's in every picture
 COLUMNS = (
     Column("dataset", "data set"),
     Column("model", "model", labels=LABELS),

@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import (
@@ -113,9 +113,8 @@ def figure_slopes(
     Source: Dong et al. 2022 (NVF), Example 1 and figure 2.
     """
     layout = dataclasses.replace(LAYOUT, bottom=1.0)
-    figure, [left, right] = titled_page(
-        layout, 2, "The slope that two modes need", [SLOPES_REMARK, *notes]
-    )
+    foot = [f"{SLOPES_REMARK} {_said_n(frame, 'max_slope')}", *notes]
+    figure, [left, right] = titled_page(layout, 2, "The slope that two modes need", foot)
     free = frame[~frame["arm"].str.contains(SLOPES)]
     sigma = float(frame["sigma"].iloc[0])
     reach = np.linspace(0, 1.05 * float(frame["distance"].max()), 100)
@@ -142,6 +141,12 @@ def _legend(figure: Figure, *axes: Axes) -> None:
         handles += ax.get_legend_handles_labels()[0]
     below = axes[0].get_position().y0 - 0.4 / float(figure.get_figheight())
     figure.legend(handles=handles, loc="upper left", ncols=3, bbox_to_anchor=(0.04, below))
+
+
+def _said_n(frame: pd.DataFrame, metric: str) -> str:
+    pairs = frame[["arm", "distance"]].drop_duplicates().itertuples(index=False)
+    counts = [interval(frame, metric, arm=arm, distance=distance).n for arm, distance in pairs]
+    return f"{said_n(counts)}."
 
 
 def _slope_line(ax: Axes, frame: pd.DataFrame, arm: str, sigma: float) -> None:
@@ -189,9 +194,8 @@ def figure_limits(
     Source: Dong et al. 2022 (NVF), Example 2 and figure 3.
     """
     layout = dataclasses.replace(LAYOUT, bottom=1.35)
-    figure, [left, right] = titled_page(
-        layout, 2, "What a bounded slope costs", [LIMITS_REMARK, *notes]
-    )
+    foot = [f"{LIMITS_REMARK} {_said_n(frame, 'excess_nats')}", *notes]
+    figure, [left, right] = titled_page(layout, 2, "What a bounded slope costs", foot)
     distances = sorted(frame["distance"].unique())
     colours = limit_colours(frame)
     for arm, colour in colours.items():

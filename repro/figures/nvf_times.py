@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import by_unit, density_frame, present
 from repro.figures.style import MUTED, Layout, styled, titled_page
@@ -73,8 +73,10 @@ def figure_times(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
 
     Source: Dong et al. 2022 (NVF), appendix B.2.
     """
-    figure, [ax] = titled_page(LAYOUT, 1, "What a latent variable costs in time", notes)
     arms = present(list(frame["arm"]), ARMS)
+    counts = [_interval(frame, arm, metric).n for arm in arms for metric in RATIOS]
+    foot = [f"Means with 95 % intervals over {said_n(counts)} runs.", *notes]
+    figure, [ax] = titled_page(LAYOUT, 1, "What a latent variable costs in time", foot)
     for number, (metric, name) in enumerate(RATIOS.items()):
         found = [_interval(frame, arm, metric) for arm in arms]
         places = [len(arms) - 1 - place + 0.22 * (1 - number) for place in range(len(arms))]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import (
@@ -232,7 +232,7 @@ def figure_scores(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
         own = frame[frame["data"] == data]
         metric, label = _scored(own)
         for arm in arms:
-            _score_line(ax, own[own["arm"] == arm], arm, metric)
+            _score_line(ax, own[own["arm"] == arm], arm, metric, _named(frame, arm))
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("parameters")
@@ -260,7 +260,7 @@ def _figure_of_one_size(frame: pd.DataFrame, notes: Sequence[str]) -> Figure:
                 ax.errorbar([one.mean], [place], xerr=reach([one]), marker="o", markersize=3.5,
                             capsize=2, color=COLOURS.get(arm, MUTED))  # fmt: skip
         first = ax in [line[0] for line in lines]
-        ax.set_yticks(range(len(arms)), [ARMS.get(arm, arm) for arm in arms] if first else [])
+        ax.set_yticks(range(len(arms)), [_named(frame, arm) for arm in arms] if first else [])
         ax.set_ylim(len(arms) - 0.5, -0.5)
         ax.set_xlabel(f"{label} (lower is better)")
         ax.grid(axis="x")
@@ -288,7 +288,15 @@ def _scored(frame: pd.DataFrame) -> tuple[str, str]:
     return ("excess_nats", "excess NLL, nats") if known else ("nll_full_nats", "NLL, nats")
 
 
-def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str) -> None:
+def _named(frame: pd.DataFrame, arm: str) -> str:
+    """A model's name and how many data seeds each of its points rests on."""
+    sets = [frame[frame["data"] == data] for data in frame["data"].unique()]
+    counts = [interval(own, _scored(own)[0], arm=arm, length=length, hidden=hidden).n
+              for own in sets for length, hidden in _sizes(own)]  # fmt: skip
+    return f"{ARMS.get(arm, arm)}, {said_n(counts)}"
+
+
+def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str, label: str) -> None:
     points = []
     for length, hidden in _sizes(frame):
         one = interval(frame, metric, length=length, hidden=hidden)
@@ -301,4 +309,4 @@ def _score_line(ax: Axes, frame: pd.DataFrame, arm: str, metric: str) -> None:
     bars = reach(o for _, o in points)
     ax.errorbar([p for p, _ in points], [o.mean for _, o in points], bars, marker="o",
                 markersize=3, capsize=2, color=COLOURS.get(arm, MUTED),
-                label=ARMS.get(arm, arm))  # fmt: skip
+                label=label)  # fmt: skip

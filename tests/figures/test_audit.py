@@ -14,7 +14,7 @@ from repro.figures.audit.batch import draw_batch, figure_batch, line_cells, tabl
 from repro.figures.audit.depth import draw_depth_arms, figure_depth_arms, table_depth
 from repro.figures.audit.frame import audit_frame, paired, spell
 from repro.figures.audit.gap import arm_looks, draw_gap, gaps, table_gap
-from repro.figures.audit.learning_rate import figure_learning_rate
+from repro.figures.audit.learning_rate import figure_learning_rate, places
 from repro.figures.audit.samples import draw_samples, table_samples
 from repro.figures.audit.untrained import draw_untrained, table_untrained
 from repro.figures.audit.variance import draw_variance, table_variance
@@ -139,6 +139,23 @@ def test_the_learning_rate_is_compared_on_the_runs_that_the_arms_share():
         0.1,
         0.2,
     ]
+
+
+def test_an_arm_has_one_look_in_every_picture():
+    assert places(["as_released", "constant", "cosine", "other"]) == [0, 1, 2, 3]
+    assert places(["as_released", "cosine", "constant", "reshuffle"]) == [0, 2, 1, 3]
+    assert places(["hidden_32", "a", "b", "cosine"]) == [0, 1, 3, 2]
+
+
+def test_the_table_says_what_the_reference_scores_on_the_runs_that_all_arms_have():
+    rows = [row("as_released", k, 0.1 * k) for k in range(8)]
+    rows += [row("better", k, 0.1 * k) for k in (6, 7)]
+    said = [note for note in table_arms(rows).notes if "all arms have" in note]
+    assert len(said) == 1
+    assert "On the 2 runs" in said[0]
+    assert "0.6500" in said[0]
+    same = [one for one in rows if one["data_seed"] in (6, 7)]
+    assert not any("all arms have" in note for note in table_arms(same).notes)
 
 
 def batch_rows():

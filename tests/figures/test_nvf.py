@@ -36,7 +36,11 @@ def row(arm, data, metrics, data_seed=1, model_seed=1, status="done", **model):
         "status": status,
         "data_seed": data_seed,
         "model_seed": model_seed,
-        "config": {"data": data, "model": {"length": 4, "hidden": 32, **model}},
+        "config": {
+            "data": data,
+            "model": {"length": 4, "hidden": 32, **model},
+            "evaluation": {"rows": None},
+        },
         "metrics": metrics,
         "arrays": "there" if status == "done" else None,
     }
@@ -221,7 +225,7 @@ def test_models_of_one_size_stand_in_lines_of_their_own() -> None:
     figure = figure_scores(density_frame(rows))
     first, second = figure.axes
     assert [label.get_text() for label in first.get_yticklabels()] == [
-        "NF", "NVF", "mixture of flows, exact"
+        "NF, n = 1", "NVF, n = 1", "mixture of flows, exact, n = 1"
     ]  # fmt: skip
     assert not any(label.get_text() for label in second.get_yticklabels())
     assert not figure.legends

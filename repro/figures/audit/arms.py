@@ -10,7 +10,7 @@ import pandas as pd
 
 from repro.figures.audit.active_units import draw_active_units
 from repro.figures.audit.frame import COLLAPSED, arms_in, audit_frame, by_seed, paired, runs, spell
-from repro.figures.audit.learning_rate import figure_learning_rate
+from repro.figures.audit.learning_rate import figure_learning_rate, shared_runs
 from repro.figures.baselines import baseline_notes
 from repro.figures.forest import Mark, figure_forest
 from repro.figures.material import Material, Product
@@ -94,6 +94,7 @@ def table_arms(rows: Rows, notes: Sequence[str] = ()) -> Table:
             f"The effect is the arm's MCC less that of {spell(reference)} on the same data and "
             f"model seeds. A source is lost where its matched correlation is below {COLLAPSED}. A "
             "dash: not measured when the rows were made.",
+            *_shared_note(frame, reference),
             *unlike_data(frame),
             *baseline_notes(rows),
             *notes,
@@ -110,6 +111,20 @@ def draw_arms(given: Material) -> Iterator[Product]:
         yield "figure_effects", figure_forest(marks, "effect on the MCC", below)
     yield "figure_learning_rate", figure_learning_rate(given.rows, given.notes)
     yield from draw_active_units(given)
+
+
+def _shared_note(frame: pd.DataFrame, reference: str) -> list[str]:
+    """What the reference scores on the runs that all arms have, where it has others, too."""
+    own = runs(frame, reference, "mcc")
+    common = shared_runs(frame, arms_in(frame))
+    shared = runs(common, reference, "mcc")
+    if not len(shared) or len(shared) == len(own):
+        return []
+    seeds = by_seed(shared)
+    return [
+        f"On the {len(shared)} runs that all arms have ({len(seeds)} data seeds) the MCC of "
+        f"{spell(reference)} is {seeds.mean():.4f} on average."
+    ]
 
 
 def _line(frame: pd.DataFrame, arm: str, reference: str) -> tuple[Cell, ...]:

@@ -71,7 +71,7 @@ def figure_gap(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     left.set_ylabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_xlabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_ylabel("held-out MCC")
-    right.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=5.5, ncols=3,
+    right.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=5.5, ncols=2,
                  borderaxespad=0)  # fmt: skip
     for ax in (left, right):
         ax.grid(axis="y")
@@ -139,7 +139,7 @@ def _draw_scatter(ax: Axes, frame: pd.DataFrame, arm: str) -> None:
     both = pd.concat([gaps(frame, arm), held], axis=1, join="inner").to_numpy()
     if len(both):
         ax.scatter(both[:, 0], both[:, 1], s=8, color=colour, marker=marker,
-                   alpha=0.75, linewidths=0, label=spell(arm))  # fmt: skip
+                   alpha=0.75, linewidths=0, label=f"{spell(arm)}, n = {len(both)}")  # fmt: skip
 
 
 def arm_looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -19,6 +19,7 @@ COLOURS = ("#1f1f1f", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#5
 MARKERS = "osD^vXP*"
 LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # so that a line shows under another
 LEGIBLE = len(COLOURS)
+OWN_PLACE = {"constant": 1, "cosine": 2, "reshuffle": 3}  # one look in every experiment's picture
 EXPLANATION = (
     "Medians over n runs at the iterations where runs are evaluated. Shown are the first arm and "
     "those that are trained in another way, on the data and model seeds that they have in common, "
@@ -33,7 +34,7 @@ def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     chosen = _chosen(frame)
     frame = shared_runs(frame, chosen)
     figure, [[left, right]] = panel_page(LAYOUT, 1, 2, [EXPLANATION, *notes])
-    for place, arm in enumerate(chosen):
+    for place, arm in zip(places(chosen), chosen, strict=True):
         at = _course(frame, arm)
         label = f"{spell(arm)}, n = {int(frame.loc[frame['arm'] == arm, 'done'].sum())}"
         for ax, values in ((left, at["rate"]), (right, at["mcc"])):
@@ -46,6 +47,12 @@ def figure_learning_rate(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     right.legend(loc="upper left", bbox_to_anchor=(1.03, 1.02), borderaxespad=0)
     page_title(figure, "The learning rate and what is still learnt")
     return figure
+
+
+def places(arms: Sequence[str]) -> list[int]:
+    """Where in the list of colours each arm is: the known ones at their own, others in between."""
+    free = iter(i for i in range(len(COLOURS)) if i not in {OWN_PLACE.get(arm) for arm in arms})
+    return [OWN_PLACE[arm] if arm in OWN_PLACE else next(free) for arm in arms]
 
 
 def shared_runs(frame: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:

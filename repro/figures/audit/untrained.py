@@ -18,8 +18,8 @@ from repro.report.statistics import mean_interval
 
 LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.66)
 LOOKS = {
-    "x": ("o", "#0072B2"),
-    "pca": ("s", "#D55E00"),
+    "x": ("o", "#5f5f5f"),
+    "pca": ("s", "#999999"),
     "zca": ("^", "#009E73"),
     "segment_means": ("D", "#CC79A7"),
     "supervised_linear": ("v", "#1f1f1f"),
@@ -48,7 +48,7 @@ def figure_untrained(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         ax.errorbar(at, [one.mean for one in found], reach(found), linestyle="none", marker=marker,
                     markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
                     label=label)  # fmt: skip
-    ax.set_xticks(range(len(groups)), [_tick(place) for place, _ in groups])
+    ax.set_xticks(range(len(groups)), [_tick(*group) for group in groups])
     ax.set_ylabel("MCC (higher is better)")
     ax.grid(axis="y")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
@@ -86,9 +86,10 @@ def _groups(rows: Rows) -> list[tuple[Place, pd.DataFrame]]:
     return by_data(frame)
 
 
-def _tick(place: Place) -> str:
+def _tick(place: Place, group: pd.DataFrame) -> str:
     dim, layers, kind = place
-    return "\n".join([f"{dim}D", f"{layers} layers", *kind.split(", ")]).strip()
+    lines = [f"{dim}D", f"{layers} layers", f"n = {len(group)}", *kind.split(", ")]
+    return "\n".join(lines).strip()
 
 
 def _spread(values: pd.Series) -> tuple[float, float]:

@@ -47,10 +47,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def crossed(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """An arm's MCC by data seed (rows) and model seed, of the data seeds that have them all."""
+    return runs(frame, arm, "mcc").droplevel("layers").unstack("model_seed").dropna()
+
+
 def components(frame: pd.DataFrame, arm: str) -> Components:
     """The components of variance of an arm's MCC over its crossed seeds."""
-    table = runs(frame, arm, "mcc").droplevel("layers").unstack("model_seed")
-    return crossed_components(table.dropna().to_numpy())
+    return crossed_components(crossed(frame, arm).to_numpy())
 
 
 def rounding_changes(frame: pd.DataFrame, arm: str) -> pd.Series:
@@ -71,7 +75,8 @@ def figure_variance(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         values = list(_deviations(frame, arm).values())
         ax.vlines(at, 0, values, color=MODEL_COLOURS[model], linewidth=1.2)
         ax.plot(at, values, linestyle="none", marker=MODEL_MARKERS[model], markersize=5,
-                color=MODEL_COLOURS[model], label=spell(arm))  # fmt: skip
+                color=MODEL_COLOURS[model],
+                label=f"{spell(arm)}, {_size(frame, arm)}")  # fmt: skip
     ax.set_xticks(range(len(SOURCES)), list(SOURCES.values()))
     ax.set_xlim(-0.5, len(SOURCES) - 0.5)
     ax.set_ylim(bottom=0)
@@ -101,6 +106,11 @@ def draw_variance(given: Material) -> Iterator[Product]:
     found = [list(_deviations(frame, arm).values()) for arm in _crossed(frame)]
     if np.isfinite(found).any():
         yield "figure_variance", figure_variance(given.rows, given.notes)
+
+
+def _size(frame: pd.DataFrame, arm: str) -> str:
+    data_seeds, model_seeds = crossed(frame, arm).shape
+    return f"{data_seeds} data x {model_seeds} model seeds"
 
 
 def _crossed(frame: pd.DataFrame) -> list[str]:
