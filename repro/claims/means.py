@@ -204,8 +204,8 @@ def _paired_details(values: NDArray[np.float64], level: float) -> list[tuple[str
     found = paired(values, level)
     dz = found.effect
     return [
-        ("t test", f"p {found.t_p:.2g}"),
-        ("Wilcoxon", f"p {signed_rank_p(values):.2g}"),
+        ("t test against 0", f"p {found.t_p:.2g}"),
+        ("Wilcoxon against 0", f"p {signed_rank_p(values):.2g}"),
         ("dz", f"{dz.value:.2f} [{dz.low:.2f}, {dz.high:.2f}]"),
         ("above 0", f"{found.positive} of {found.interval.n}"),
     ]

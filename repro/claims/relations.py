@@ -62,7 +62,7 @@ def trend(
         page = page_trend(values)
         p = min(1.0, 2 * min(page.p, page_trend(-values).p)) if test == "page" else p
         details.append(("Page, rising", f"L {page.statistic:.0f}, one-sided p {page.p:.2g}"))
-    details.append(("Wilcoxon of the slopes", f"p {signed_rank_p(steep):.2g}"))
+    details.append(("Wilcoxon of the slopes against 0", f"p {signed_rank_p(steep):.2g}"))
     each = f" per {step}" if step else ""
     return Estimate(interval.mean, interval.low, interval.high, len(table), UNITS[kind], p,
                     f"mean slope along {along}{each}, {interval.method}; p: {test}",

@@ -229,7 +229,7 @@ def _handle(flow: str, label: str) -> Line2D:
 
 
 def _said_n(frame: pd.DataFrame, flow: str, setting: tuple[str, int]) -> str:
-    lengths = lengths_of(frame, flow, *setting)
+    lengths = [k for k in lengths_of(frame, flow, *setting) if k or flow == GAUSSIAN]
     return said_n(interval(of_flow(frame, flow, k, *setting), "nll").n for k in lengths)
 
 

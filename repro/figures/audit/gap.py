@@ -71,8 +71,8 @@ def figure_gap(rows: Rows, notes: Sequence[str] = ()) -> Figure:
     left.set_ylabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_xlabel(f"model {MINUS} true log-likelihood (nats)")
     right.set_ylabel("held-out MCC")
-    right.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=5.5, ncols=2,
-                 borderaxespad=0)  # fmt: skip
+    right.legend(loc="upper left", bbox_to_anchor=(-0.14, -0.2), fontsize=5.5, ncols=2,
+                 columnspacing=1.0, handletextpad=0.3, borderaxespad=0)  # fmt: skip
     for ax in (left, right):
         ax.grid(axis="y")
     page_title(figure, "Held-out likelihood against the true density")

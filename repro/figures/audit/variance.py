@@ -76,7 +76,7 @@ def figure_variance(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         ax.vlines(at, 0, values, color=MODEL_COLOURS[model], linewidth=1.2)
         ax.plot(at, values, linestyle="none", marker=MODEL_MARKERS[model], markersize=5,
                 color=MODEL_COLOURS[model],
-                label=f"{spell(arm)}, {_size(frame, arm)}")  # fmt: skip
+                label=f"{spell(arm)}\n{_size(frame, arm)}")  # fmt: skip
     ax.set_xticks(range(len(SOURCES)), list(SOURCES.values()))
     ax.set_xlim(-0.5, len(SOURCES) - 0.5)
     ax.set_ylim(bottom=0)
