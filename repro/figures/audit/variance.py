@@ -34,7 +34,7 @@ EXPLANATION = (
     "Standard deviation of the MCC that each source explains: data and model seed are crossed "
     "random effects; 'both together' is what neither explains alone, rounding included. Rounding: "
     "runs whose initial weights differ by a relative 1e-7. A negative estimate of a variance is "
-    "shown as 0."
+    "shown as 0. Seeds: data x model."
 )
 COLUMNS = (
     Column("arm", "arm"), Column("data_seeds", "data seeds", "count"),
@@ -110,7 +110,7 @@ def draw_variance(given: Material) -> Iterator[Product]:
 
 def _size(frame: pd.DataFrame, arm: str) -> str:
     data_seeds, model_seeds = crossed(frame, arm).shape
-    return f"{data_seeds} data x {model_seeds} model seeds"
+    return f"{data_seeds} x {model_seeds} seeds"
 
 
 def _crossed(frame: pd.DataFrame) -> list[str]:
