@@ -65,7 +65,7 @@ def figure_length(
     """Draw F, -ln p and the flow's gain in -ln p against the updates, with the published gains."""
     shown = sorted(frame["updates"].unique())
     counts = [interval(_of(frame, one, n), "nll").n for one in _posteriors(frame) for n in shown]
-    foot = [f"Means with 95 % intervals (Student-t) over model seeds, {said_n(counts)}."]
+    foot = [f"Means over model seeds, {said_n(counts)}."]
     figure, [axes] = panel_page(LAYOUT, 1, 3, [*foot, *notes])
     for posterior in _posteriors(frame):
         for ax, metric in zip(axes, ("free_energy", "nll"), strict=False):

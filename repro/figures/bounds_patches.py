@@ -50,7 +50,7 @@ def figure_patches(
     Source: Rezende & Mohamed 2015, table 3.
     """
     counts = frame[frame["done"]].groupby("length").size()
-    foot = [f"A faint mark is a run; means with 95 % intervals (Student-t), {said_n(counts)}."]
+    foot = [f"A faint mark is a run; means over model seeds, {said_n(counts)}."]
     figure, [axes] = panel_page(LAYOUT, 1, 2, [*foot, *notes])
     for ax, (metric, label) in zip(axes, PANELS.items(), strict=True):
         _draw(ax, frame, metric)

@@ -164,7 +164,7 @@ def figure_3(rows: Rows, published: pd.DataFrame, notes: Sequence[str] = ()) -> 
     sets = [one for one in _sets(frame) if one[0] != "imagenet64"]
     layout = Layout(panel=(1.25, 1.9), gap=(0.42, 0.3), left=0.5, right=0.15, top=0.75, bottom=0.5)
     said = [
-        "Grey: published. Light blue: our flow without a latent. Dark blue: our NVF; filled with "
+        "Grey: published. Blue: our flow without a latent. Orange: our NVF; filled with "
         "the codes' cost, open without. Ours are of small flows, trained little: compare ours "
         "with ours."
     ]

@@ -75,7 +75,7 @@ def figure_times(frame: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     """
     arms = present(list(frame["arm"]), ARMS)
     counts = [_interval(frame, arm, metric).n for arm in arms for metric in RATIOS]
-    foot = [f"Means with 95 % intervals over {said_n(counts)} runs.", *notes]
+    foot = [f"Means over runs, {said_n(counts)}.", *notes]
     figure, [ax] = titled_page(LAYOUT, 1, "What a latent variable costs in time", foot)
     for number, (metric, name) in enumerate(RATIOS.items()):
         found = [_interval(frame, arm, metric) for arm in arms]

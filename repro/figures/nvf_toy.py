@@ -31,7 +31,7 @@ from repro.figures.tables import Column, Table
 PANELS = Layout(panel=(1.0, 1.0), gap=(0.06, 0.16), left=1.6, right=0.1, top=0.5, bottom=0.1)
 SHEET = Layout(panel=(1.6, 1.6), gap=(0.12, 0.3), left=0.1, right=0.1, top=0.62, bottom=0.1)
 LINES = Layout(panel=(2.6, 2.1), gap=(0.6, 0.65), left=0.6, right=0.15, top=0.55, bottom=1.0)
-BARE = Layout(panel=(1.9, 1.7), gap=(0.25, 0.65), left=1.9, right=0.15, top=0.55, bottom=0.5)
+BARE = Layout(panel=(1.9, 1.7), gap=(0.25, 0.65), left=2.3, right=0.15, top=0.55, bottom=0.5)
 ACROSS = 3  # panels of scores in a row
 DEEPEST = 8.0  # nats below the highest log-density that a picture still tells from white
 BASELINE = "nf_matched"
