@@ -38,7 +38,5 @@ def step_of(claim: Claim) -> str:
 
 
 def _of(one: Selection, names: Mapping[str, str]) -> str:
-    if one.over or one.per:
-        return RATIO
-    word = names.get(one.metric.rpartition(".")[2], "")
+    word = RATIO if one.over or one.per else names.get(one.metric.rpartition(".")[2], "")
     return f"log {word}" if one.log and word else word

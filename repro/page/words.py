@@ -70,7 +70,7 @@ def line(one: Judgement, measures: Mapping[str, str] = MappingProxyType({})) -> 
         id=one.claim.id,
         sentence=one.claim.sentence,
         source=one.claim.source,
-        published=published(one.claim) if one.claim.rows else _published_number(one),
+        published=published(one.claim) if one.claim.rows else _all_of_theirs(one),
         published_number=_published_number(one),
         ours=_value(one) if ran else DASH,
         measure=measure(one.claim, measures) if ran else "",
@@ -211,6 +211,10 @@ def _published_number(one: Judgement) -> str:
     if _theirs(one.claim):
         return f"{_value(one)} {_bounds(one.estimate)}".rstrip()
     return _published(one.claim.published) if one.claim.published else DASH
+
+
+def _all_of_theirs(one: Judgement) -> str:
+    return "; ".join(part for part in (_published_number(one), one.claim.stated) if part)
 
 
 def _value(one: Judgement) -> str:

@@ -92,6 +92,7 @@ def test_a_trend_says_its_step_and_a_logarithm_is_named():
      (Primary("share", ("a",), {"below": 0.1}), ROWS, "share"),
      (Primary("correlation", ("a", "b")), ROWS, "rho"),
      (Primary("mean", ("a",)), {"a": Selection("e", "mcc", over="mcc_x")}, "ratio"),
+     (Primary("mean", ("a",)), {"a": Selection("e", "mcc", over="x", log=True)}, "log ratio"),
      (Primary("mean", ("a",)), {"a": Selection("e", "at.end.mcc")}, "MCC"),
      (Primary("difference", ("a", "b")), ROWS | {"b": Selection("e", "nll")}, ""),
      (Primary("mean", ("a",)), {"a": Selection("e", "unknown")}, ""),
@@ -108,6 +109,8 @@ def test_a_claim_on_published_numbers_alone_shows_them_as_published():
     line = words.line(judged(estimate=own, rows={}, n=None))
     assert line.published == line.published_number == "0.765 [0.750, 0.780]"
     assert (line.ours, line.interval, line.n, line.quantity) == (DASH, DASH, DASH, "")
+    said = words.line(judged(estimate=own, rows={}, n=None, stated="at seed 49"))
+    assert said.published == "0.765 [0.750, 0.780]; at seed 49"
 
 
 def test_every_statistic_has_words():

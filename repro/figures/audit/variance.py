@@ -47,14 +47,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def crossed(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
+def mcc_by_seeds(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     """An arm's MCC by data seed (rows) and model seed, of the data seeds that have them all."""
     return runs(frame, arm, "mcc").droplevel("layers").unstack("model_seed").dropna()
 
 
 def components(frame: pd.DataFrame, arm: str) -> Components:
     """The components of variance of an arm's MCC over its crossed seeds."""
-    return crossed_components(crossed(frame, arm).to_numpy())
+    return crossed_components(mcc_by_seeds(frame, arm).to_numpy())
 
 
 def rounding_changes(frame: pd.DataFrame, arm: str) -> pd.Series:
@@ -109,7 +109,7 @@ def draw_variance(given: Material) -> Iterator[Product]:
 
 
 def _size(frame: pd.DataFrame, arm: str) -> str:
-    data_seeds, model_seeds = crossed(frame, arm).shape
+    data_seeds, model_seeds = mcc_by_seeds(frame, arm).shape
     return f"{data_seeds} x {model_seeds} seeds"
 
 
