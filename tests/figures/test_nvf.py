@@ -301,6 +301,23 @@ def test_a_difference_is_drawn_with_its_interval_over_runs() -> None:
     assert any("interval over them" in text.get_text() for text in figure.texts)
 
 
+def test_a_validation_on_the_first_rows_is_no_number_of_table_2() -> None:
+    rows = tabular_rows()
+    first = rows[0]["arm"]
+    few = [
+        one | {"config": one["config"] | {"evaluation": {"rows": 10}}}
+        if one["arm"] == first
+        else one
+        for one in rows
+    ]
+    for frame, numbers, said in ((rows, True, False), (few, False, True)):
+        table = table_2(density_frame(frame), PUBLISHED)
+        own = [line[5] for line in table.rows if line[1] == first and line[2] == "ours"]
+        assert own
+        assert all((value is not None) == numbers for value in own)
+        assert any("was on 10 rows" in note for note in table.notes) == said
+
+
 def test_table_2_has_the_published_column_and_says_that_it_is_other_data() -> None:
     table = table_2(density_frame(tabular_rows()), PUBLISHED)
     theirs = {line[1]: line[6] for line in table.rows if line[2] == "published, POWER"}
