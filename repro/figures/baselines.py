@@ -20,7 +20,7 @@ LABELS = {
     "segment_means": "true segment means",
     "supervised_linear": "linear regression of s on x",
 }
-KINDS = {"centered": "centred sources", "repeat_matrix": "one matrix"}  # unlike the papers' data
+SEGMENTS = {5: 40, 2: 5}  # of the papers' data, by dimension
 Place: TypeAlias = tuple[int, int, str]  # dimension, mixing layers, kind of data
 DRAWN = ("x", "pca", "supervised_linear")
 DASHES = {"x": (0, (1, 1.5)), "pca": (0, (4, 1.5)), "supervised_linear": (0, (6, 1.5, 1, 1.5))}
@@ -117,4 +117,11 @@ def by_data(frame: pd.DataFrame) -> list[tuple[Place, pd.DataFrame]]:
 
 
 def _kind(data: Mapping[str, Any]) -> str:
-    return ", ".join(words for key, words in KINDS.items() if data[key])
+    unlike = {
+        "centred sources": data["centered"],
+        "one matrix": data["repeat_matrix"],
+        f"noise {data['noise']:g}": data["noise"],
+        "variances U(.5, 3)": data["spread"] == "variance",
+        f"{data['segments']} segments": data["segments"] != SEGMENTS.get(data["dim"]),
+    }
+    return ", ".join(words for words, differs in unlike.items() if differs)

@@ -40,6 +40,8 @@ def test_the_ids_of_the_first_published_protocols_never_change(name: str) -> Non
         (("audit_iflow_small", "hidden_32"), ("audit_ivae_data", "iflow_32")),
         (("ivae_capacity", "hidden_50"), ("audit_repeated_matrix", "ivae")),
         (("audit_repeated_matrix", "ivae_repeated"), ("audit_ivae_data", "ivae_repeated")),
+        (("audit_batch_2d", "ivae_64_long"), ("audit_segments_2d", "ivae")),
+        (("audit_batch_2d", "iflow_32_64_long"), ("audit_segments_2d", "iflow_32")),
     ],
     ids=str,
 )

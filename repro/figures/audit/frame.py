@@ -34,6 +34,8 @@ CHANGES = {  # words for readers of arms whose names do not speak for themselves
     "authors_wrapper_long": "authors' wrapper, whole",
     "authors_wrapper_own_data_noise": "authors' wrapper, data and noise",
     "own_data_noise": "iVAE's data and noise",
+    "variances": "variances U(.5, 3)",
+    "40_segments": "40 segments",
 }
 RUN = ["layers", "data_seed", "model_seed"]
 
