@@ -38,12 +38,13 @@ def row(arm, data_seed, mcc, model="ivae", model_seed=1, layers=3, dim=5, **metr
     }  # fmt: skip
 
 
-PAPERS_DATA = {"centered": False, "repeat_matrix": False}
+PAPERS_DATA = {"centered": False, "repeat_matrix": False, "noise": 0.0,
+               "spread": "standard_deviation"}  # fmt: skip
 
 
 def baseline(data_seed, layers=3, dim=5, value=0.5, **kind):
     metrics = {f"mcc_{name}": value for name in LABELS} | {"oracle_log_likelihood": 5.0}
-    data = {"dim": dim, "layers": layers} | PAPERS_DATA | kind
+    data = {"dim": dim, "layers": layers, "segments": 40 if dim == 5 else 5} | PAPERS_DATA | kind
     return {"task": "baselines", "arm": "", "id": "b", "status": "done", "data_seed": data_seed,
             "model_seed": 1, "config": {"data": data}, "metrics": metrics}  # fmt: skip
 
@@ -354,6 +355,22 @@ def test_baselines_of_unlike_data_stand_apart():
     plain, unlike = lines(table_untrained(rows))
     assert (plain["kind"], unlike["kind"]) == (None, "centred sources, one matrix")
     assert (plain["x"][0], unlike["x"][0]) == (0.2, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("dim", "unlike", "words"),
+    [
+        (5, {"noise": 0.1}, "noise 0.1"),
+        (5, {"spread": "variance"}, "variances U(.5, 3)"),
+        (2, {"segments": 40}, "40 segments"),
+        (5, {"segments": 5}, "5 segments"),
+        (5, {"centered": True, "noise": 0.1}, "centred sources, noise 0.1"),
+    ],
+)
+def test_a_baseline_says_in_what_its_data_differ(dim, unlike, words):
+    rows = [baseline(1, dim=dim), baseline(1, dim=dim, **unlike)]
+    papers, own = lines(table_untrained(rows))
+    assert (papers["kind"], own["kind"]) == (None, words)
 
 
 def test_no_baseline_strikes_the_name_of_another_through():
