@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from repro.errors import ConfigError
+
 NAN = float("nan")
 
 
@@ -31,3 +33,13 @@ class Estimate:
     level: float = 0.95
     p_against: float = NAN
     details: tuple[tuple[str, str], ...] = ()
+
+
+def only_zero(bound: float, what: str) -> None:
+    """Refuse a bound that the p of a statistic could not take into account.
+
+    Raises:
+        ConfigError: for a bound other than 0.
+    """
+    if bound != 0:
+        raise ConfigError(f"{what} with 0, not {bound}; use `above: 0` or `below: 0`")

@@ -138,22 +138,24 @@ def _complete(claim: Claim, name: str, samples: Mapping[str, Sample]) -> bool:
 
 
 def _evidence(claim: Claim, experiment: str, find: FindEvidence) -> Evidence:
-    """An experiment at the scale that has most of what is taken, the first of equals."""
+    """An experiment at the scale that has most of what is taken, then the most runs of it."""
     tried = [find(experiment, scale) for scale in claim.scales]
     return max(tried, key=lambda found: _fullness(claim, experiment, found))
 
 
-def _fullness(claim: Claim, experiment: str, found: Evidence) -> int:
-    """4: numbers of every cell that the selections ask for, as of each depth; 3: of every one.
+def _fullness(claim: Claim, experiment: str, found: Evidence) -> tuple[int, int]:
+    """What there is of the selections, and how many runs of the one that has fewest.
 
+    4: numbers of every cell that the selections ask for, as of each depth; 3: of every one;
     2: of some selection; 1: runs alone whose numbers are lost; 0: nothing.
     """
     samples = _samples(claim, {experiment: found})
+    runs = min(len(sample.points) + len(sample.lost) for sample in samples.values())
     if all(sample.points for sample in samples.values()):
-        return 4 if _every_cell(claim, found, samples) else 3
+        return 4 if _every_cell(claim, found, samples) else 3, runs
     if any(sample.points for sample in samples.values()):
-        return 2
-    return int(any(sample.lost for sample in samples.values()))
+        return 2, runs
+    return int(any(sample.lost for sample in samples.values())), runs
 
 
 def _every_cell(claim: Claim, found: Evidence, samples: Mapping[str, Sample]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from repro.claims.estimate import NAN, Estimate
+from repro.claims.estimate import NAN, Estimate, only_zero
 from repro.claims.sample import UNITS, Sample, paired_units
 from repro.errors import ConfigError
 from repro.report.association import brown_forsythe
@@ -90,7 +90,7 @@ def best_of_arms(
     every = [(f"against {rival}", _short(one)) for rival, one in found]
     method = f"paired difference to the best rival, {name}{_at_once(rivals)}"
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
-                    max(one.p for _, one in found), method,
+                    _largest([one.p for _, one in found]), method,
                     least.values, level=level, p_against=_against(least, rivals),
                     details=(*every, *least.details))  # fmt: skip
 
@@ -117,7 +117,7 @@ def ordering(
     least = min(found, key=lambda one: one.value)
     method = f"smallest step of the ordering{_at_once(count)}"
     return Estimate(least.value, least.low, least.high, least.n, least.unit,
-                    max(one.p for one in found), method,
+                    _largest([one.p for one in found]), method,
                     least.values, level=level, p_against=_against(least, count),
                     details=tuple(every))  # fmt: skip
 
@@ -128,7 +128,11 @@ def repeated_measures(
     """The gap between the highest and the lowest mean of several conditions on the same units.
 
     p is Friedman's, over all conditions; the interval holds for all pairs at once (Bonferroni).
+
+    Raises:
+        ConfigError: for a bound other than 0, of which Friedman's test knows nothing.
     """
+    only_zero(bound, "repeated_measures is compared")
     table, kind = paired_units(samples, unit)
     if len(table) < 2:
         return Estimate(NAN, n=len(table), method="fewer than two units have all conditions")
@@ -150,7 +154,15 @@ def repeated_measures(
 def spread_difference(
     samples: Sequence[Sample], bound: float, *, unit: str | None = None
 ) -> Estimate:
-    """The difference of two sds over units; p is Brown and Forsythe's, bounds a bootstrap's."""
+    """The difference of two sds over units; p is Brown and Forsythe's, bounds a bootstrap's.
+
+    The bootstrap draws pairs; the test takes the two for independent, which is cautious where
+    they go together.
+
+    Raises:
+        ConfigError: for a bound other than 0, of which that test knows nothing.
+    """
+    only_zero(bound, "spread_difference is compared")
     table, kind = paired_units(samples, unit)
     if len(table) < 3:
         return Estimate(NAN, n=len(table), method="fewer than three units have both")
@@ -179,11 +191,16 @@ def _estimate(
         raise ConfigError(f"test: {test} does not exist; write one of {', '.join(TESTS)}")
     found = paired(values - bound, level)
     interval = found.interval.shifted(bound)
-    p = {"t": _or_sign(found.t_p, values, bound), "wilcoxon": found.wilcoxon_p}[test]
+    p = {"t": or_sign(found.t_p, values, bound), "wilcoxon": found.wilcoxon_p}[test]
     shown = _paired_details(values, level) if details is None else details
     method = f"{what}, {interval.method}; p: {test}".removeprefix(", ")
     return Estimate(interval.mean, interval.low, interval.high, interval.n, UNITS[kind], p,
                     method, tuple(values.tolist()), details=tuple(shown))  # fmt: skip
+
+
+def _largest(p: Sequence[float]) -> float:
+    """The largest p, nan where one of them is: what was not tested is not shown."""
+    return float(np.max(p))
 
 
 def _against(least: Estimate, chances: int) -> float:
@@ -191,7 +208,7 @@ def _against(least: Estimate, chances: int) -> float:
     return min(1.0, chances * least.p)
 
 
-def _or_sign(p: float, values: NDArray[np.float64], bound: float) -> float:
+def or_sign(p: float, values: NDArray[np.float64], bound: float) -> float:
     """The t test's p; where all values are equal, 0 or 1 by whether they are the bound."""
     if not np.isnan(p) or values.size < 2:
         return p

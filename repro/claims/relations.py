@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from repro.claims.estimate import NAN, Estimate
-from repro.claims.means import TESTS
+from repro.claims.estimate import NAN, Estimate, only_zero
+from repro.claims.means import TESTS, or_sign
 from repro.claims.sample import UNITS, Sample, paired_units
 from repro.errors import ConfigError
 from repro.report.association import rank_correlation, spearman
@@ -41,9 +41,14 @@ def trend(
     values have none, `at` their places on the axis, and `step` is a word for one step of it; both
     axes may be logarithmic. p is the t test's, Wilcoxon's or, for a bound of 0, Page's
     (one-sided, doubled).
+
+    Raises:
+        ConfigError: for an unknown test, or Page's with a bound other than 0.
     """
     if test not in TREND_TESTS:
         raise ConfigError(f"test: {test} does not exist; write one of {', '.join(TREND_TESTS)}")
+    if test == "page":
+        only_zero(bound, "a trend by Page's test is compared")
     chosen = levels or samples[0].levels(along)
     table, kind = _by_level(samples, along, chosen, unit)
     if len(chosen) < 2 or len(table) < 2:
@@ -57,7 +62,7 @@ def trend(
         return Estimate(NAN, n=len(table), method=f"Page's test takes three levels of {along}")
     details = [(f"{along} {level}", f"mean {table[i].mean():.4f}")
                for i, level in enumerate(chosen)]  # fmt: skip
-    p = {"t": found.t_p, "wilcoxon": found.wilcoxon_p, "page": NAN}[test]
+    p = {"t": or_sign(found.t_p, steep, bound), "wilcoxon": found.wilcoxon_p, "page": NAN}[test]
     if len(chosen) >= PAGE_LEVELS:
         page = page_trend(values)
         p = min(1.0, 2 * min(page.p, page_trend(-values).p)) if test == "page" else p
@@ -82,8 +87,7 @@ def correlation(
     seeds, which asks whether initialisations that do better on one also do better on the other;
     every mean costs a degree of freedom, in p and in the interval.
     """
-    if bound != 0:
-        raise ConfigError(f"a correlation is compared with 0, not {bound}; use `above: 0`")
+    only_zero(bound, "a correlation is compared")
     table, kind = paired_units(samples, "run" if within else unit)
     taken = 0
     if within:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from repro.claims.estimate import NAN, Estimate
+from repro.claims.estimate import NAN, Estimate, only_zero
 from repro.claims.sample import UNITS, Lost, Point, Sample
 from repro.errors import ConfigError
 from repro.report.proportions import paired_shares
@@ -57,8 +57,7 @@ def share_difference(
     runs does, of the runs (data and model seed) that both have, where there are any. A run without
     a usable number is left `out`, or is a `hit` or a `miss`.
     """
-    if bound != 0:
-        raise ConfigError(f"share_difference is compared with 0, not {bound}; use `above: 0`")
+    only_zero(bound, "share_difference is compared")
     if not paired:
         return _unpaired(samples, below, above, lost)
     kind = unit or samples[0].unit

@@ -37,7 +37,7 @@ def paired(
 ) -> Paired:
     """Describe and test differences, one a data seed, against 0.
 
-    With fewer than two differences, or where all are equal, tests and effect are nan.
+    With fewer than two differences tests and effect are nan; where all are equal, t and effect.
 
     Raises:
         ValueError: for a difference that is not finite.
@@ -47,12 +47,14 @@ def paired(
     sample = np.asarray(differences, dtype=np.float64).ravel()
     interval = mean_interval(sample, level, seed)
     nan = float("nan")
+    positive = int((sample > 0).sum())
     if sample.size < 2 or np.ptp(sample) == 0:
-        return Paired(interval, nan, nan, Effect(nan, nan, nan), int((sample > 0).sum()))
+        ranked = signed_rank_p(sample) if sample.size > 1 else nan
+        return Paired(interval, nan, ranked, Effect(nan, nan, nan), positive)
     t = float(stats.ttest_1samp(sample, 0.0).statistic)
     t_p = float(stats.ttest_1samp(sample, 0.0).pvalue)
     effect = effect_interval(t, int(sample.size), level)
-    return Paired(interval, t_p, signed_rank_p(sample), effect, int((sample > 0).sum()))
+    return Paired(interval, t_p, signed_rank_p(sample), effect, positive)
 
 
 def effect_interval(t: float, n: int, level: float = 0.95) -> Effect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -49,7 +50,7 @@ class Share:
 def mean_interval(
     values: Sequence[float] | NDArray[np.floating], level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Estimate a mean: Student-t bounds for n <= 30, a seeded BCa bootstrap above.
+    """Estimate a mean: Student-t bounds for n <= 30, a seeded BCa bootstrap above, where it can.
 
     Raises:
         ValueError: for a value that is not finite, or a level outside (0, 1).
@@ -66,6 +67,8 @@ def mean_interval(
     if sample.size <= STUDENT_T_UP_TO:
         return _student_t(mean, sd, int(sample.size), level)
     low, high = (mean, mean) if np.ptp(sample) == 0 else _bca(sample, level, seed)
+    if np.isnan(low):  # a spread at the level of rounding, which tells BCa nothing
+        return _student_t(mean, sd, int(sample.size), level)
     return Interval(mean, sd, low, high, int(sample.size), "bca-bootstrap")
 
 
@@ -171,13 +174,15 @@ def _student_t(mean: float, sd: float, n: int, level: float) -> Interval:
 
 
 def _bca(sample: NDArray[np.float64], level: float, seed: int) -> tuple[float, float]:
-    found = stats.bootstrap(
-        (sample,),
-        np.mean,
-        n_resamples=BOOTSTRAP_RESAMPLES,
-        confidence_level=level,
-        method="BCa",
-        batch=max(1, AT_ONCE // sample.size),
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (sample,),
+            np.mean,
+            n_resamples=BOOTSTRAP_RESAMPLES,
+            confidence_level=level,
+            method="BCa",
+            batch=max(1, AT_ONCE // sample.size),
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
     return float(found.low), float(found.high)

@@ -372,3 +372,41 @@ def test_a_published_number_stands_for_itself():
 def test_a_wrong_word_names_the_right_ones(make_sample):
     with pytest.raises(ConfigError, match="t, wilcoxon"):
         found("paired_difference", [make_sample(A), make_sample(B)], test="z")
+
+
+def test_a_rival_without_a_p_leaves_the_whole_open_wherever_it_stands(make_sample):
+    first, low, once = make_sample(A), make_sample([0.1] * 12, "low"), make_sample([0.0], "once")
+    for rivals in ([low, once], [once, low]):
+        assert math.isnan(found("best_of_arms", [first, *rivals]).p), "one pair tests nothing"
+
+
+def test_a_step_without_a_p_leaves_an_ordering_open(make_sample):
+    samples = [make_sample(A), make_sample([0.1] * 12, "low"), make_sample([0.1] * 12, "same")]
+    assert math.isnan(found("ordering", samples, test="wilcoxon").p), "no step to rank"
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "arguments"),
+    [
+        ("trend", 3, {"along": "arm", "levels": ["a", "b", "c"], "test": "page"}),
+        ("repeated_measures", 3, {}),
+        ("spread_difference", 2, {}),
+        ("correlation", 2, {}),
+        ("share_difference", 2, {"above": 0.6}),
+    ],
+)
+def test_a_bound_that_the_test_cannot_take_is_refused(make_sample, name, count, arguments):
+    samples = [make_sample(values, key) for values, key in zip((A, B, C), "abc", strict=True)]
+    with pytest.raises(ConfigError, match=r"with 0, not 0\.05; use `above: 0`"):
+        found(name, samples[:count], 0.05, **arguments)
+
+
+def test_equal_slopes_are_as_certain_as_equal_differences(make_row):
+    from repro.claims.sample import select
+    from repro.claims.schema import Selection
+
+    rows = [make_row("a", seed, 0.5 * depth, layers=depth)
+            for seed in range(1, 7) for depth in (1, 2, 3)]  # fmt: skip
+    selected = [select("a", Selection("e", "mcc"), rows)]
+    assert found("trend", selected, along="data.layers").p == 0.0
+    assert found("trend", selected, 0.5, along="data.layers").p == 1.0

@@ -197,13 +197,23 @@ def test_changing_a_rows_metric_changes_the_verdict(rows, make_evidence):
 
 
 def test_holm_within_a_family_and_not_across(rows, make_evidence):
-    single = claim("x", "ab", Rule("above", 0.0))
+    single, other = (claim(name, "ab", Rule("above", 0.0)) for name in "xy")
     alone = judge([single], lambda *_: make_evidence(rows))[0]
     family = [claim(str(i), "ab", Rule("above", 0.0), "f") for i in range(3)]
-    together = judge([*family, single], lambda *_: make_evidence(rows))
+    together = judge([*family, single, other], lambda *_: make_evidence(rows))
     assert [one.p for one in together[:3]] == [pytest.approx(3 * alone.p)] * 3
-    assert together[3].p == alone.p
-    assert [one.verdict for one in together] == [UNDECIDED] * 3 + [HOLDS]
+    assert [one.p for one in together[3:]] == [alone.p] * 2, "claims without a family are none"
+    assert [one.verdict for one in together] == [UNDECIDED] * 3 + [HOLDS] * 2
+
+
+def test_a_scale_that_has_only_begun_takes_no_verdict_from_a_fuller_one(rows, make_evidence):
+    one = replace(claim("F", "ab", Rule("above", 0.0)), scales=("paper", "reduced"))
+    stored = {"paper": rows[:1] + rows[8:9], "reduced": rows}
+    found = judge([one], lambda _, scale: replace(make_evidence(stored[scale]), scale=scale))[0]
+    assert (found.verdict, found.scale, found.estimate.n) == (HOLDS, "reduced", 8)
+    stored["paper"] = rows
+    found = judge([one], lambda _, scale: replace(make_evidence(stored[scale]), scale=scale))[0]
+    assert found.scale == "paper", "of equals the first"
 
 
 def test_a_claim_without_rows_says_the_command(rows, make_evidence):

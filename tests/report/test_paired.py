@@ -51,6 +51,12 @@ def test_nothing_to_test_is_nan_and_no_error(values):
     assert math.isnan(found.effect.value)
 
 
+def test_equal_differences_are_ranked():
+    assert math.isnan(paired([0.0, 0.0]).wilcoxon_p)
+    assert math.isnan(paired([0.4]).wilcoxon_p)
+    assert paired([0.5] * 12).wilcoxon_p == pytest.approx(2 * 0.5**12, rel=0.5)
+
+
 def test_a_value_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="diverged"):
         paired([0.1, float("nan"), 0.2])

@@ -176,3 +176,9 @@ def test_no_difference_has_no_p():
     assert math.isnan(signed_rank_p([0.0, 0.0]))
     with pytest.raises(ValueError, match="not finite"):
         signed_rank_p([0.1, float("nan")])
+
+
+def test_a_spread_at_the_level_of_rounding_has_an_interval():
+    found = mean_interval([*[0.1] * 39, math.nextafter(0.1, 1)])
+    assert found.low == pytest.approx(found.mean) == pytest.approx(found.high)
+    assert found.method == "student-t", "BCa has no bounds here"
