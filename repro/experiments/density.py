@@ -102,7 +102,7 @@ class DensityPack(TrainedPack):
         pair, diverged_at = self.seeds[index], self.diverged_at(index)
         data = self.data[index]
         common = {"parameters": count_parameters(self.model), "data_digest": data.digest}
-        if diverged_at is not None or not bool(self.tested["full"][index].isfinite().all()):
+        if diverged_at is not None or not self._scored(index):
             at = self.fit.iteration if diverged_at is None else diverged_at
             return Outcome(pair, "diverged", {"diverged_at": at, "updates": at, **common})
         member = self.fit.stack.member(index)
@@ -115,6 +115,12 @@ class DensityPack(TrainedPack):
         }
         arrays = self._arrays(index, member) if self.context.keep_arrays else None
         return Outcome(pair, "done", metrics, arrays)
+
+    def _scored(self, index: int) -> bool:
+        """Whether a state was ever best, by a finite validation loss, and all its rows finite."""
+        assert self.fit.best is not None
+        tested = bool(self.tested["full"][index].isfinite().all())
+        return tested and int(self.fit.best.iteration[index]) >= 0
 
     def _likelihood_metrics(self, index: int) -> dict[str, Any]:
         best = self.fit.best

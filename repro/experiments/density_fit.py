@@ -69,7 +69,8 @@ class Pack(TrainedPack):
     def outcome(self, index: int) -> Outcome:
         """`done` with the seed's metrics, or `diverged` with the iteration."""
         pair, data, loss = self.seeds[index], self.data[index], float(self.losses[index])
-        if (iteration := self.diverged_at(index)) is not None or not np.isfinite(loss):
+        lost = not np.isfinite(loss) or int(self.best.iteration[index]) < 0
+        if (iteration := self.diverged_at(index)) is not None or lost:
             at = self.fit.iteration if iteration is None else iteration
             return Outcome(pair, "diverged", {"diverged_at": at})
         nll = loss + float(np.log(_deviations(data.train)).sum())

@@ -64,7 +64,8 @@ def measure(
         return found, None
     drawn = [_samples(stack, index, pair, points) for index, pair in enumerate(seeds)]
     for metrics, each, pair, x in zip(found, data, seeds, drawn, strict=True):
-        metrics |= compare_samples(each.held_out or each.train, x, points, pair.data_seed)
+        seen, exact = each.held_out or each.train, has_exact_density(config["data"])
+        metrics |= compare_samples(seen, x, points, pair.data_seed, fresh_too=exact)
     return found, torch.from_numpy(np.stack(drawn))
 
 
@@ -110,20 +111,23 @@ def _samples(stack: SeedStack, index: int, pair: SeedPair, points: int) -> np.nd
     return np.asarray(x.cpu().numpy())
 
 
-def compare_samples(truth: Sources, x: np.ndarray, points: int, seed: int) -> dict[str, Any]:
+def compare_samples(
+    truth: Sources, x: np.ndarray, points: int, seed: int, fresh_too: bool = True
+) -> dict[str, Any]:
     """Two-sample tests, a segment at a time, of samples x (M x points, D) against the data.
 
     sample_energy and sample_c2st are means over the segments of the energy coefficient and of the
-    classifier's accuracy, sample_*_truth those of fresh points from the true distribution, and
-    sample_*_rejected the share of segments told apart at the 5 % level; sample_failed counts
-    samples that are not finite, which are left out.
+    classifier's accuracy, sample_*_truth those of fresh points from the true distribution (if
+    `fresh_too`: it must be Gaussian and free of noise), and sample_*_rejected the share of
+    segments told apart at the 5 % level; sample_failed counts samples that are not finite, which
+    are left out.
     """
-    again = fresh(truth, points, seed).reshape(len(truth.m), points, -1)
-    made = x.reshape(len(truth.m), points, -1)
+    sets = {"": x} | ({"_truth": fresh(truth, points, seed)} if fresh_too else {})
     lists: dict[str, list[float]] = {}
-    for index, label in enumerate(range(len(truth.m))):
+    for label in range(len(truth.m)):
         seen = truth.x[truth.segment == label][:points]
-        for suffix, candidate in (("", _finite(made[index])), ("_truth", again[index])):
+        for suffix, made in sets.items():
+            candidate = _finite(made.reshape(len(truth.m), points, -1)[label])
             if len(candidate) < 8:
                 continue
             energy = energy_test(seen, candidate, seed)

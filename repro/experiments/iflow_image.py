@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
@@ -65,6 +66,8 @@ class IFlowImagePack(TrainedPack):
             return Outcome(pair, "diverged", {"diverged_at": diverged_at, **common})
         scores = _Scores(self, cast(IFlowImage, self.fit.stack.member(index)), pair.model_seed)
         metrics = {**scores.metrics(), **common, "updates": self.config["training"]["updates"]}
+        if not math.isfinite(metrics["bits_per_dim"]):
+            return Outcome(pair, "diverged", {"diverged_at": self.fit.iteration, **common})
         return Outcome(
             pair, "done", metrics, scores.arrays() if self.context.keep_arrays else None
         )

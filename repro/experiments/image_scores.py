@@ -55,7 +55,12 @@ class Scorer:
         self.floor = self.frechet(images.train[: self.samples])
 
     def frechet(self, pixels: Tensor) -> float:
-        """The Frechet distance of images (N, C, H, W) in 0..255 to the test images."""
+        """The Frechet distance of images (N, C, H, W) in 0..255 to the test images.
+
+        It is nan where an image is not finite.
+        """
+        if not bool(pixels.isfinite().all()):
+            return math.nan
         return frechet_distance(features_of(self.extract, pixels).numpy(), self.reference)
 
     def agreement(self, pixels: Tensor, labels: Tensor) -> float | None:

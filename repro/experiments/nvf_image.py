@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -75,7 +76,7 @@ class NVFPack(TrainedPack):
         if self.density is None:
             self.fit.run(self.hooks())
             if self._has_codes:
-                self._begin_prior(self.fit.stack, self.fit.diverged_at.clone())
+                self._begin_prior(self.fit.stack, self.fit.lost_at())
         if self.density is not None:
             self.fit.run(self.hooks(made=self.config["training"]["updates"]))
         self.finish()
@@ -118,6 +119,8 @@ class NVFPack(TrainedPack):
         prior = cast(SequencePrior, self.fit.stack.member(index)) if self.density else None
         scores = _Scores(self, density, prior, pair.model_seed)
         metrics = {**scores.metrics(), **common, "updates": self.config["training"]["updates"]}
+        if not math.isfinite(metrics["bits_per_dim"]):
+            return Outcome(pair, "diverged", {"diverged_at": self.fit.iteration, **common})
         return Outcome(
             pair, "done", metrics, scores.arrays() if self.context.keep_arrays else None
         )

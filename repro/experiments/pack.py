@@ -67,9 +67,9 @@ class TrainedPack:
         """
         try:
             self.train()
+            return self.outcomes()
         except StopTraining as stop:
             raise Interrupted from stop
-        return self.outcomes()
 
     def train(self) -> None:
         """Make every remaining update, measuring on the way and at the end."""
@@ -90,12 +90,16 @@ class TrainedPack:
         )
 
     def outcomes(self) -> list[Outcome]:
-        """One outcome a seed."""
-        return [self.outcome(index) for index in range(len(self.seeds))]
+        """One outcome a seed, and between two of them a moment to stop, if asked to."""
+        found = []
+        for index in range(len(self.seeds)):
+            self.fit.pause(self.hooks())
+            found.append(self.outcome(index))
+        return found
 
     def diverged_at(self, index: int) -> int | None:
-        """The zero-based iteration of a seed's first loss that is not finite, if there was one."""
-        iteration = int(self.fit.diverged_at[index])
+        """Where a seed diverged, if it did: `Fit.lost_at`."""
+        iteration = int(self.fit.lost_at()[index])
         return None if iteration < 0 else iteration
 
     def _state(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Fit:
         Raises:
             StopTraining: when asked to stop; the checkpoint, if there is to be one, is written.
         """
-        saved = time.monotonic()
+        began = saved = time.monotonic()
         while self.iteration < self.updates:
             if self.batches.starts_epoch and bool((self.diverged_at >= 0).all()):
                 return
@@ -109,6 +109,16 @@ class Fit:
             if done in hooks.watch:
                 hooks.after(done)
             hooks.progress(self.iteration, self.updates)
+        if time.monotonic() - began > hooks.checkpoint_seconds:  # measuring may take as long
+            self._save(hooks)
+
+    def lost_at(self) -> Tensor:
+        """Where each seed diverged, (S,): the zero-based iteration of its first loss not finite.
+
+        Else this iteration, where a parameter is not finite; -1 for a healthy seed.
+        """
+        lost = (self.diverged_at < 0) & ~self.stack.finite()
+        return torch.where(lost, self.iteration, self.diverged_at)
 
     def pause(self, hooks: FitHooks) -> None:
         """Stop here if asked to; long measurements after the last update call it now and then.

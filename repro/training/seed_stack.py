@@ -56,6 +56,11 @@ class SeedStack:
 
         return vmap(one, in_dims=(0, 0, *in_dims))(self.parameters, self.buffers, *inputs)
 
+    def finite(self) -> Tensor:
+        """Whether all parameters of a seed are finite, (S,)."""
+        flat = [value.detach().isfinite().flatten(1) for value in self.parameters.values()]
+        return torch.cat(flat, dim=1).all(dim=1)
+
     def member(self, index: int) -> nn.Module:
         """A plain model with the parameters and buffers of one seed, detached from the stack."""
         model = copy.deepcopy(self.base).to_empty(device="cpu")

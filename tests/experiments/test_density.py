@@ -15,11 +15,14 @@ from torch import Tensor
 from repro.config.compose import compose_all
 from repro.data.tabular.features import FEATURES
 from repro.data.two_modes import TwoModes
+from repro.experiments import density_fit
 from repro.experiments.density import DensityPack, kept, run
 from repro.experiments.density_data import LOADERS, load_density_data
 from repro.experiments.density_shape import _information, _slopes, _states
-from repro.jobs import Context, SeedPair
+from repro.jobs import Context, Interrupted, SeedPair
 from repro.models.latents import DiscreteLatent
+from repro.training.best import Best
+from repro.training.seed_stack import SeedStack
 
 SEEDS = (SeedPair(1, 1), SeedPair(2, 1))
 
@@ -42,6 +45,30 @@ def test_every_tabular_data_set_has_its_number_of_features() -> None:
     assert load_density_data(bundled, 1, Path("nowhere")).dim == FEATURES["breast_cancer"]
 
 
+@pytest.mark.parametrize("experiment", ["nvf_toy", "convolution_density"])
+def test_a_seed_that_never_had_a_finite_validation_loss_is_diverged_and_not_untrained(
+    experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = Best.after_iteration
+
+    def measured(self: Best, iteration: int) -> None:
+        measure = self._measure
+
+        def lost_first(stack: SeedStack) -> Tensor:
+            return measure(stack).index_fill(0, torch.tensor([0]), math.inf)
+
+        self._measure = lost_first
+        after(self, iteration)
+        self._measure = measure
+
+    monkeypatch.setattr(Best, "after_iteration", measured)
+    task = {"nvf_toy": run, "convolution_density": density_fit.run}[experiment]
+    cell = config(experiment=experiment)
+    lost, kept_one = task(cell, SEEDS, Context())
+    assert (lost.status, kept_one.status) == ("diverged", "done")
+    assert lost.metrics["diverged_at"] == cell["training"]["updates"]
+
+
 def test_a_seed_does_not_depend_on_its_pack() -> None:
     cell = config("arm=nvf")
     together = run(cell, SEEDS, Context())
@@ -49,6 +76,21 @@ def test_a_seed_does_not_depend_on_its_pack() -> None:
     assert together[1].metrics == alone.metrics
     for name, array in (together[1].arrays or {}).items():
         np.testing.assert_array_equal(array, (alone.arrays or {})[name])
+
+
+def test_a_stop_while_testing_is_noticed_and_changes_nothing(tmp_path: Path) -> None:
+    cell = config("arm=nvf", "training.updates=6", "evaluation.every=2")
+    whole = run(cell, SEEDS, Context())
+    made = [0]
+    stopped = Context(
+        checkpoint=tmp_path / "c", progress=lambda step, _: made.append(step),
+        stop_requested=lambda: made[-1] == 6,
+    )  # fmt: skip
+    with pytest.raises(Interrupted):
+        run(cell, SEEDS, stopped)
+    resumed = Context(resume_from=tmp_path / "c")
+    assert [one.metrics for one in run(cell, SEEDS, resumed)] == [one.metrics for one in whole]
+    assert resumed.resumed_at == 6
 
 
 def test_the_best_state_on_the_validation_set_is_the_one_tested() -> None:

@@ -14,6 +14,7 @@ import torch
 from repro.experiments import energy_fit, flow_gallery
 from repro.experiments.energy_fit import measures, watched, weigher
 from repro.jobs import Context, Interrupted, SeedPair
+from repro.models.energies import first_mode, first_share
 
 DATA = {"name": "energies", "target": "u1", "box": 4.0, "wall": 0.1}
 CONFIG: dict[str, Any] = {
@@ -98,6 +99,21 @@ def test_modes_that_are_found(left: float, covers: float, one: float) -> None:
     assert found["rarer_mode"] == pytest.approx(left)
     assert (found["covers_modes"], found["one_mode"]) == (covers, one)
     assert "covers_modes" not in measures(z, z[:, 0], {**DATA, "target": "u2"})
+
+
+def test_modes_of_unequal_size_are_weighed_by_the_targets_own_shares() -> None:
+    where = {**DATA, "target": "u4"}
+    wanted = first_share("u4", 4.0, 0.1)
+    assert wanted is not None
+    assert abs(wanted - 0.5) > 0.1
+    grid = torch.cartesian_prod(*[torch.linspace(-3.5, 3.5, 141, dtype=torch.float64)] * 2)
+    first = first_mode("u4", grid)
+    assert first is not None
+    count = round(1000 * wanted)
+    z = torch.cat((grid[first][:count], grid[~first][: 1000 - count]))
+    found = measures(z, torch.zeros(1000, dtype=torch.float64), where)
+    assert found["first_mode"] == pytest.approx(count / 1000)
+    assert found["rarer_mode"] == pytest.approx(0.5, abs=0.01), "each mode has its own share"
 
 
 def test_a_run_that_leaves_the_finite_numbers_is_diverged() -> None:

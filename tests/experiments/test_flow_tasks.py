@@ -165,7 +165,8 @@ def test_a_loss_lost_at_the_first_update_is_told_as_such(task, first, told):
     pack = task.Pack.__new__(task.Pack)
     pack.seeds, pack.data, pack.losses = PAIRS[:1], [None], [float("nan")]
     pack.latents = {part: np.full((1, 2, 2), np.nan) for part in ("train", "test")}
-    pack.fit = SimpleNamespace(diverged_at=[first], iteration=9)
+    pack.fit = SimpleNamespace(lost_at=lambda: [first], iteration=9)
+    pack.best = SimpleNamespace(iteration=[0])
     assert pack.outcome(0).metrics == {"diverged_at": told}
 
 

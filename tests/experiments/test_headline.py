@@ -87,6 +87,17 @@ def test_true_samples_pass_and_wrong_ones_do_not(make_config):
     assert wrong["sample_failed"] == 0
 
 
+@pytest.mark.parametrize("word", ["data.prior=laplace", "data.noise=0.1"])
+def test_fresh_points_stand_beside_samples_only_where_they_are_the_truths(make_config, word):
+    words = ["evaluation.samples_per_segment=10", "data.points_per_segment=20"]
+    [plain, *_] = run(make_config("iflow", *words), SEEDS, Context())
+    [other, *_] = run(make_config("iflow", *words, word), SEEDS, Context())
+    assert plain.metrics.keys() - other.metrics.keys() >= {
+        "sample_energy_truth", "sample_c2st_truth"
+    }  # fmt: skip
+    assert "sample_energy" in other.metrics
+
+
 def test_samples_that_are_not_finite_are_counted_and_left_out(make_config):
     data = make_config("iflow", "data.points_per_segment=40")["data"]
     truth = generate(data, 1)

@@ -335,6 +335,17 @@ def test_interrupted_and_resumed_is_uninterrupted(make_config, model, order, aft
     assert context.resumed_at == after
 
 
+def test_a_stop_while_measuring_is_noticed_and_costs_no_training(make_config, model, tmp_path):
+    config = make_config(model)
+    [first, *_] = straight = run(config, SEEDS, Context())
+    updates = first.metrics["updates"]
+    interrupt(config, tmp_path / "c.pt", after=updates)
+    context = Context(resume_from=tmp_path / "c.pt")
+    for outcome, expected in zip(run(config, SEEDS, context), straight, strict=True):
+        assert_same(outcome, expected)
+    assert context.resumed_at == updates
+
+
 def test_a_part_of_the_pack_goes_on_from_the_checkpoint_of_the_whole(make_config, model, tmp_path):
     config = make_config(model)
     straight = run(config, SEEDS, Context())

@@ -12,6 +12,8 @@ from repro.experiments import iflow_image, nvf_image
 from repro.experiments.image_scores import Scorer, bits
 from repro.experiments.image_sets import image_set
 from repro.jobs import Context, Interrupted, SeedPair
+from repro.models.nvf_image import NVFImage
+from repro.training.fit import Fit
 
 TASKS = {"iflow_mnist": iflow_image, "nvf_images": nvf_image}
 
@@ -156,6 +158,37 @@ def test_a_stopped_run_goes_on_to_the_same_result(tmp_path, experiment, override
     assert numbers(resumed) == numbers(whole)
     for name, array in whole.arrays.items():
         assert (resumed.arrays[name] == array).all()
+
+
+@pytest.mark.parametrize("experiment", ["iflow_mnist", "nvf_images"])
+def test_parameters_lost_in_the_last_update_are_a_diverged_seed(experiment, monkeypatch):
+    config = tiny(experiment)
+    train = Fit.run
+
+    def spoil(fit, hooks):
+        train(fit, hooks)
+        for value in fit.stack.parameters.values():
+            value.data[0] = math.nan
+
+    monkeypatch.setattr(Fit, "run", spoil)
+    spoilt, healthy = run(experiment, config, seeds=(1, 2))
+    assert (spoilt.status, healthy.status) == ("diverged", "done")
+    assert spoilt.metrics["diverged_at"] == config["training"]["updates"]
+
+
+def test_one_sample_that_is_not_finite_costs_its_distance_and_not_the_run(monkeypatch):
+    draw = NVFImage.sample
+
+    def one_lost(self, *inputs):
+        found = draw(self, *inputs).clone()
+        found[0, 0, 0, 0] = math.nan
+        return found
+
+    monkeypatch.setattr(NVFImage, "sample", one_lost)
+    [outcome] = run("nvf_images", tiny("nvf_images"))
+    assert outcome.status == "done"
+    assert math.isnan(outcome.metrics["frechet"])
+    assert math.isfinite(outcome.metrics["bits_per_dim"])
 
 
 def test_a_density_that_diverged_is_so_after_its_prior_was_trained_and_after_a_stop(tmp_path):

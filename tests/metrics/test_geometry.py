@@ -49,6 +49,11 @@ def test_neighbours_keep_their_order_under_scaling_and_lose_it_to_noise():
     assert 0.5 < local_rank_preservation(S, bent) < 1
 
 
+def test_fewer_points_than_neighbours_are_all_of_them():
+    few = S[:10]
+    assert local_rank_preservation(few, 2 * few, neighbours=50) == pytest.approx(1)
+
+
 def test_all_three_have_a_name_and_a_constant_latent_is_no_error():
     found = geometry(S, np.zeros_like(S))
     assert set(found) == {"affine_r2", "procrustes", "rank_preservation"}
