@@ -235,9 +235,15 @@ def _layers(shapes: Sequence[tuple[Block, ...]], flat: Sequence[Tensor]) -> list
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
-    """The products (S, I, K) of matrices (S, I, J) and (S, J, K), also where a size is 0."""
+    """The products (S, I, K) of matrices (S, I, J) and (S, J, K), also where a size is 0.
+
+    A matrix times a vector alone is summed in another order than among several, so that one
+    alone is doubled: a seed's result does not depend on who shares its pack.
+    """
     if left.shape[2] == 0:
         return right.new_zeros(left.shape[0], left.shape[1], right.shape[2])
+    if len(left) == 1 and 1 in (left.shape[1], right.shape[2]):
+        return torch.bmm(left.expand(2, -1, -1), right.expand(2, -1, -1))[:1]
     return torch.bmm(left, right)
 
 

@@ -215,6 +215,14 @@ def test_a_seed_s_outcome_does_not_depend_on_its_pack(make_config, model, order)
     assert_same(alone, together[1])
 
 
+def test_nor_does_that_of_a_model_as_wide_as_the_published_batch(make_config, model):
+    words = ["model.hidden=64", "training.batch_size=64", "data.points_per_segment=50"]
+    config = make_config(model, *words)
+    together = run(config, SEEDS, Context())
+    [alone] = run(config, SEEDS[1:2], Context())
+    assert_same(alone, together[1])
+
+
 def test_evaluating_on_the_way_changes_nothing(make_config, model):
     config = make_config(model)
     often, once = (

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch.func import functional_call, vmap
 
-from repro.flows.masked_network import Block, MaskedLinear, residual_network, staircase
+from repro.flows.masked_network import (
+    Block,
+    MaskedLinear,
+    _product,
+    residual_network,
+    staircase,
+)
 
 
 def steps(rows, columns, *, height, width):
@@ -125,3 +131,20 @@ def test_a_layer_holds_only_the_entries_in_use():
     dense = torch.randn(64, 64)
     layer.take(dense, torch.zeros(64))
     torch.testing.assert_close(layer.weight, dense * layer.mask)
+
+
+@pytest.mark.parametrize(
+    ("rows", "inner", "columns"),
+    [(256, 64, 1), (1, 64, 256), (32, 64, 1), (64, 256, 1), (256, 64, 128), (3, 0, 2), (5, 1, 7)],
+)
+def test_a_matrix_alone_is_multiplied_as_it_is_among_several(rows, inner, columns):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    draw = torch.Generator().manual_seed(1)
+    left = torch.randn(3, rows, inner, generator=draw)
+    right = torch.randn(3, inner, columns, generator=draw)
+    together = _product(left, right)
+    for index in range(3):
+        one = slice(index, index + 1)
+        assert torch.equal(_product(left[one], right[one]), together[one])
+    torch.set_num_threads(threads)
