@@ -86,6 +86,11 @@ class Vocabulary:
             raise ConfigError(f"'{word}' stands alone; write {key}=VALUE without blanks")
         if "=" in word:
             return
+        if word.startswith("~"):
+            raise ConfigError(
+                f"'{word}' would delete a key, and every key is needed; give it a value instead:"
+                f" {word[1:] or 'KEY'}=VALUE"
+            )
         for key, names in (("experiment", self.groups["experiment"]), ("scale", SCALES)):
             if near := nearest(word, names):
                 raise ConfigError(f"'{word}' is no KEY=VALUE; write {key}={near}")

@@ -49,7 +49,8 @@ def visible_gpus() -> tuple[str, ...]:
 class LocalOptions:
     """What the local launcher does: `workers` jobs at a time, the `gpus` dealt to them in turn.
 
-    `threads` a worker; None: what the jobs ask for, or else they share the cores. `retries` is how
+    `threads` a worker; None: what the jobs ask for, or else one, with GPUs a share of the cores:
+    on a CPU only a single thread finds the same bit by bit in any pack. `retries` is how
     often a job whose worker died is tried again in the same run; `on_error` is continue or stop.
     """
 
@@ -66,7 +67,8 @@ class LocalOptions:
 
     def environments(self, threads: int | None = None) -> list[dict[str, str]]:
         """Returns what each worker's environment adds to this process's own."""
-        share = self.threads or threads or max(1, cores() // self.workers)
+        share = max(1, cores() // self.workers) if self.gpus else 1
+        share = self.threads or threads or share
         common = {**WORKER_ENVIRONMENT, **dict.fromkeys(THREAD_COUNTS, str(share))}
         shown = self.dealt or ("",) * self.workers
         return [{**common, "CUDA_VISIBLE_DEVICES": gpu} for gpu in shown]

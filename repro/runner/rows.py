@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from repro.jobs import SeedPair
 SCHEMA = 1
 STATUSES = ("done", "diverged")
 Row = dict[str, Any]
+_MERGE_MARKS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "schema": int,
@@ -130,8 +131,15 @@ def _is_stale(row: object) -> bool:
     return isinstance(row, dict) and type(row.get("schema")) is int and row["schema"] < SCHEMA
 
 
-def _remedy(row: Row | None, path: Path) -> str:
+def _remedy(row: Row | None, lines: Sequence[bytes], place: int, path: Path) -> str:
     """What to do about a line that is not a row; one of a newer version is not to be deleted."""
+    if lines[place].startswith(_MERGE_MARKS):
+        return (
+            "A git merge left its marks here: delete these alone, the "
+            f"{sum(line.startswith(_MERGE_MARKS) for line in lines)} lines that begin with "
+            "<<<<<<<, |||||||, ======= or >>>>>>>. The rows of both sides may stay; of a seed's "
+            "rows the first one counts."
+        )
     schema = row.get("schema") if isinstance(row, dict) else None
     if type(schema) is int and schema > SCHEMA:
         return (
@@ -159,12 +167,13 @@ def parse(content: bytes, path: Path, first: int = 1) -> Parsed:
         lines.append(last)
     rows: list[Row] = []
     stale = 0
-    for number, line in enumerate(lines, start=first):
+    for place, line in enumerate(lines):
         row, wrong = _decode(line)
         if _is_stale(row):
             stale += 1
             continue
         if row is None or wrong is not None:
-            raise StoreError(f"{path}:{number}: not a row, because {wrong}. {_remedy(row, path)}")
+            remedy = _remedy(row, lines, place, path)
+            raise StoreError(f"{path}:{first + place}: not a row, because {wrong}. {remedy}")
         rows.append(row)
     return Parsed(rows, torn, stale)

@@ -121,6 +121,7 @@ def test_a_glob_over_experiments_leaves_all_out(vocabulary: Vocabulary) -> None:
         ("=", "write KEY=VALUE without blanks"),
         ("gin_source", "write experiment=gin_sources"),
         ("papr", "write scale=paper"),
+        ("~seeds", "give it a value instead: seeds=VALUE"),
     ],
 )
 def test_a_word_that_stands_alone_is_refused_as_it_has_to_be_written(

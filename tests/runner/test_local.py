@@ -14,7 +14,7 @@ import pytest
 
 from repro.jobs import Job
 from repro.runner import launch, local, memory
-from repro.runner.launch import LocalOptions, cores, crowding
+from repro.runner.launch import LocalOptions, crowding
 from repro.runner.local import run_local
 from repro.runner.locking import claim
 from repro.runner.paths import StorePaths
@@ -451,11 +451,15 @@ def test_locks_can_be_elsewhere(
 # -- options -----------------------------------------------------------------------------------
 
 
-def test_threads_are_shared_out_and_gpus_are_shown_one_each() -> None:
+def test_a_cpu_worker_has_one_thread_and_gpus_are_shown_one_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(launch, "cores", lambda: 12)
     for found in LocalOptions(workers=2).environments():
         assert found["CUDA_VISIBLE_DEVICES"] == ""
-        assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == str(max(1, cores() // 2))
+        assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "1", "exact in any pack"
     options = LocalOptions(workers=3, gpus=("0", "2"))
+    assert {one["OMP_NUM_THREADS"] for one in options.environments()} == {"4"}
     assert options.dealt == ("0", "2", "0")
     assert [one["CUDA_VISIBLE_DEVICES"] for one in options.environments()] == ["0", "2", "0"]
     (only,) = LocalOptions(threads=3).environments(threads=5)

@@ -163,6 +163,18 @@ def test_a_wrong_last_line_without_its_newline_is_never_cut_off(store: Store) ->
     assert path_of(store).read_bytes() == content
 
 
+def test_the_marks_of_a_merge_are_named_and_no_row_is_asked_to_go(store: Store) -> None:
+    store.append("fake", [row(1), row(2)])
+    path = path_of(store)
+    [one, two, _] = path.read_text().split("\n")  # a row may hold other ends of lines
+    merged = ["<<<<<<< HEAD", one, "=======", two, ">>>>>>> other"]
+    path.write_text("\n".join(merged) + "\n")
+    with pytest.raises(StoreError, match=r":1: .*git merge left .* the 3 lines .* may stay"):
+        store.read("fake")
+    path.write_text("\n".join([one, two]) + "\n")
+    assert len(store.read("fake")) == 2
+
+
 def test_rows_twice_in_a_merged_file_count_once(store: Store) -> None:
     store.append("fake", [row(1)])
     extra = json.dumps(row(1, status="diverged")).encode() + b"\n"
