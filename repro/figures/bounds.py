@@ -143,8 +143,11 @@ def settled_curve(row: Mapping[str, Any]) -> NDArray[np.float64]:
 def _curve_notes(frame: pd.DataFrame) -> list[str]:
     annealing = main_setting(frame)[0]
     after = "" if annealing == "none" else ", from the end of the annealing on"
+    lengths = ", ".join(str(k) for k in sorted(set(frame["length"]) - {0}))
+    runs = int((frame["annealing"] == annealing).sum())
     return [
-        f"A line a run{after}; longer flows are darker. Annealing: {ANNEALINGS[annealing]}. "
+        f"A line a run{after}, {runs} of them; longer flows are darker (K = {lengths}). "
+        f"Annealing: {ANNEALINGS[annealing]}. "
         "The axis holds the last three quarters of each line: earlier points may lie above it."
     ]
 

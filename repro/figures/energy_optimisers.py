@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.figures.energy_rows import energy_frame
+from repro.figures.error_bars import said_n
 from repro.figures.material import Material, Product
 from repro.figures.published import find_published
 from repro.figures.rows import Rows
@@ -31,8 +32,8 @@ MODES = (
     "what lies between."
 )
 EXPLANATION = (
-    f"A dot a run. {MODES} Lines: the optimum{{}}. Diverged runs, and those above {TOP:g} nat, "
-    "stand at the top."
+    f"A dot a run, {{}} an arm. {MODES} Lines: the optimum{{}}. Diverged runs, and those above "
+    f"{TOP:g} nat, stand at the top."
 )
 COLUMNS = (
     Column("rate", "learning rate"), Column("arm", "optimiser", labels={k: v.replace("\n", " ")
@@ -75,7 +76,8 @@ def figure_optimisers(rows: Rows, published: pd.DataFrame, notes: Sequence[str] 
     frame = energy_frame(rows)
     frame = frame.assign(fate=fates(frame))
     rates = sorted(frame["learning_rate"].unique())
-    figure, axes = panel_page(LAYOUT, 1, len(rates), [EXPLANATION.format(dotted), *notes])
+    each = said_n(frame.groupby(["learning_rate", "arm"]).size())
+    figure, axes = panel_page(LAYOUT, 1, len(rates), [EXPLANATION.format(each, dotted), *notes])
     page_title(figure, "Optimisers and starts of planar flows on U1")
     arms = [arm for arm in LABELS if arm in set(frame["arm"])]
     bottom = -float(frame["log_normaliser"].max())

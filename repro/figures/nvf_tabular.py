@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.data.tabular.features import FEATURES
-from repro.figures.error_bars import reach
+from repro.figures.error_bars import reach, said_n
 from repro.figures.latents import LoadArrays
 from repro.figures.material import Material, Product
 from repro.figures.nvf_rows import DATA, density_frame, interval, lost_notes, present
@@ -352,9 +352,11 @@ def figure_differences(
     """Paired differences with their intervals over training runs, a panel a data set."""
     names = present([key[0] for key in found], DATA) or ["none"]
     pairs = [pair for pair in PAIRS if any(key[1:] == pair for key in found)]
+    runs = [len(one.runs) for one in found.values()]
     figure, axes = titled_page(
-        LAYOUT, len(names), "Tabular likelihoods, paired", [EXPLANATION, *notes]
-    )
+        LAYOUT, len(names), "Tabular likelihoods, paired",
+        [f"{EXPLANATION} Training runs: {said_n(runs)}.", *notes],
+    )  # fmt: skip
     for ax, data in zip(axes, names, strict=True):
         for place, pair in enumerate(reversed(pairs)):
             one = found.get((data, *pair))

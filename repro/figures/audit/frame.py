@@ -31,7 +31,6 @@ CHANGES = {  # words for readers of arms whose names do not speak for themselves
     "own_data": "iVAE's data",
     "authors_config_own_data": "authors' config and data",
     "authors_config_own_data_noise": "the same with their noise",
-    "authors_wrapper_long": "authors' wrapper, whole",
     "authors_wrapper_own_data_noise": "authors' wrapper, data and noise",
     "own_data_noise": "iVAE's data and noise",
     "variances": "variances U(.5, 3)",
