@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, cast
 
@@ -72,6 +73,11 @@ class IFlowImagePack(TrainedPack):
             pair, "done", metrics, scores.arrays() if self.context.keep_arrays else None
         )
 
+    @functools.cached_property
+    def scorer(self) -> Scorer:
+        """What measures the samples of every seed; its classifier is trained once."""
+        return Scorer(self.images, self.config["evaluation"], self.context.data)
+
     def _model(self, model_seed: int) -> IFlowImage:
         images, config = self.images, self.config
         pixels = pixels_of(config["data"])
@@ -90,7 +96,7 @@ class _Scores:
         self.model, self.images = model.eval(), pack.images
         self.evaluation = pack.config["evaluation"]
         self._source = generator(seed, "evaluation")
-        self.scorer = Scorer(pack.images, self.evaluation, pack.context.data)
+        self.scorer = pack.scorer
         count = self.evaluation["samples"]
         self.classes = torch.arange(count) % pack.images.classes
         normals = torch.randn(count, model.dim, generator=self._source)

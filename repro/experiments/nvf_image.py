@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -125,6 +126,11 @@ class NVFPack(TrainedPack):
             pair, "done", metrics, scores.arrays() if self.context.keep_arrays else None
         )
 
+    @functools.cached_property
+    def scorer(self) -> Scorer:
+        """What measures the samples of every seed; its classifier is trained once."""
+        return Scorer(self.images, self.config["evaluation"], self.context.data)
+
     @property
     def _model_seeds(self) -> list[int]:
         return [pair.model_seed for pair in self.seeds]
@@ -201,7 +207,7 @@ class _Scores:
         self.density, self.prior, self.images = density.eval(), prior, pack.images
         self.evaluation = pack.config["evaluation"]
         self._source = generator(seed, "evaluation")
-        self.scorer = Scorer(pack.images, self.evaluation, pack.context.data)
+        self.scorer = pack.scorer
         self.samples = self._samples(self.evaluation["samples"])
         self.reconstructions = self._reconstructions(min(len(self.images.test), 1000))
 
