@@ -62,7 +62,7 @@ def test_the_page_needs_nothing_from_elsewhere(page, reader):
     assert "<script" not in page
     assert not re.search(r"(url\(|@import|src=.?)https?:", page)
     assert "prefers-color-scheme: dark" in page
-    assert len(page) < 8e6
+    assert len(page) < 9e6
 
 
 def test_every_link_leads_somewhere(reader, content):

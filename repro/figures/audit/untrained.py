@@ -16,7 +16,7 @@ from repro.figures.style import Layout, page_title, panel_page, styled
 from repro.figures.tables import Cell, Column, Table
 from repro.report.statistics import mean_interval
 
-LAYOUT = Layout(panel=(4.6, 2.4), gap=(0.0, 0.0), left=0.58, right=1.75, top=0.42, bottom=0.66)
+LAYOUT = Layout(panel=(3.4, 4.4), gap=(0.0, 0.0), left=2.4, right=1.75, top=0.42, bottom=0.5)
 LOOKS = {
     "x": ("o", "#5f5f5f"),
     "pca": ("s", "#999999"),
@@ -45,12 +45,13 @@ def figure_untrained(rows: Rows, notes: Sequence[str] = ()) -> Figure:
         found = [mean_interval(group[name].to_numpy()) for _, group in groups]
         at = [i + 0.12 * (place - (len(LABELS) - 1) / 2) for i in range(len(groups))]
         marker, colour = LOOKS[name]
-        ax.errorbar(at, [one.mean for one in found], reach(found), linestyle="none", marker=marker,
-                    markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
+        ax.errorbar([one.mean for one in found], at, xerr=reach(found), linestyle="none",
+                    marker=marker, markersize=4, color=colour, capsize=1.5, elinewidth=0.9,
                     label=label)  # fmt: skip
-    ax.set_xticks(range(len(groups)), [_tick(*group) for group in groups])
-    ax.set_ylabel("MCC (higher is better)")
-    ax.grid(axis="y")
+    ax.set_yticks(range(len(groups)), [_tick(*group) for group in groups])
+    ax.invert_yaxis()
+    ax.set_xlabel("MCC (right: higher is better)")
+    ax.grid(axis="x")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
     page_title(figure, "Without any training")
     return figure
@@ -88,8 +89,8 @@ def _groups(rows: Rows) -> list[tuple[Place, pd.DataFrame]]:
 
 def _tick(place: Place, group: pd.DataFrame) -> str:
     dim, layers, kind = place
-    lines = [f"{dim}D", f"{layers} layers", f"n = {len(group)}", *kind.split(", ")]
-    return "\n".join(lines).strip()
+    what = f"{dim}D, {layers} layers, n = {len(group)}"
+    return f"{what}\n{kind}" if kind else what
 
 
 def _spread(values: pd.Series) -> tuple[float, float]:
