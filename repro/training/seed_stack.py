@@ -58,8 +58,8 @@ class SeedStack:
 
     def finite(self) -> Tensor:
         """Whether all parameters of a seed are finite, (S,)."""
-        flat = [value.detach().isfinite().flatten(1) for value in self.parameters.values()]
-        return torch.cat(flat, dim=1).all(dim=1)
+        each = [v.detach().reshape(self.size, -1) for v in self.parameters.values()]
+        return torch.cat([one.isfinite() for one in each], dim=1).all(dim=1)
 
     def member(self, index: int) -> nn.Module:
         """A plain model with the parameters and buffers of one seed, detached from the stack."""

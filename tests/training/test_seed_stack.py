@@ -166,3 +166,18 @@ def test_a_seed_is_bit_for_bit_the_same_whoever_shares_its_pack(setup, size, dty
         [(3, 3), (7, 1)],
     ):
         equal_rows(pack, 2, trained(setup, others, updates=12), others.index((3, 3)))
+
+
+def test_a_seed_is_finite_where_all_of_its_parameters_are():
+    class Scaled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.tensor(1.0))  # a number, not a vector
+            self.weight = torch.nn.Parameter(torch.ones(2, 3))
+
+    stack = SeedStack([Scaled() for _ in range(3)])
+    assert stack.finite().tolist() == [True, True, True]
+    with torch.no_grad():
+        stack.parameters["scale"][0] = float("nan")
+        stack.parameters["weight"][2, 1, 1] = float("inf")
+    assert stack.finite().tolist() == [False, True, False]
