@@ -121,7 +121,7 @@ def _kind(data: Mapping[str, Any]) -> str:
         "centred sources": data["centered"],
         "one matrix": data["repeat_matrix"],
         f"noise {data['noise']:g}": data["noise"],
-        "drawn variances": data["spread"] == "variance",
+        "variances U(.5, 3)": data["spread"] == "variance",
         f"{data['segments']} segments": data["segments"] != SEGMENTS.get(data["dim"]),
     }
     return ", ".join(words for words, differs in unlike.items() if differs)

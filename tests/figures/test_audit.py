@@ -361,7 +361,7 @@ def test_baselines_of_unlike_data_stand_apart():
     ("dim", "unlike", "words"),
     [
         (5, {"noise": 0.1}, "noise 0.1"),
-        (5, {"spread": "variance"}, "drawn variances"),
+        (5, {"spread": "variance"}, "variances U(.5, 3)"),
         (2, {"segments": 40}, "40 segments"),
         (5, {"segments": 5}, "5 segments"),
         (5, {"centered": True, "noise": 0.1}, "centred sources, noise 0.1"),
